@@ -1,0 +1,1 @@
+"""Closed forms of what the simulation yields: expected counts, crossing probabilities, power."""
