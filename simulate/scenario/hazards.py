@@ -77,12 +77,12 @@ class Hazard:
         return np.asarray(self.scale_months * (y[j] + step) ** (1.0 / self.shape))
 
     def times(self, ratio: float) -> Hazard:
-        """The same hazard multiplied by ``ratio`` throughout."""
+        """Return the same hazard multiplied by ``ratio`` throughout."""
         slopes = tuple(slope * ratio for slope in self.slopes)
         return Hazard(self.shape, self.scale_months, self.starts_months, slopes)
 
     def times_from(self, starts_months: tuple[float, ...], ratios: tuple[float, ...]) -> Hazard:
-        """The same hazard multiplied by ``ratios[j]`` from ``starts_months[j]`` on."""
+        """Return the hazard multiplied by ``ratios[j]`` from ``starts_months[j]`` on."""
         starts = tuple(sorted(set(self.starts_months) | set(starts_months)))
         slopes = tuple(
             _value_at(start, self.starts_months, self.slopes)

@@ -1,0 +1,155 @@
+"""The rules for arms: whom they are relative to, and which distribution holds in which cell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+from simulate.scenario.distributions import (
+    EndpointByStratum,
+    EndpointDistribution,
+    Relative,
+    StratumDistribution,
+)
+from simulate.scenario.draft import Draft
+from simulate.scenario.hazards import Hazard
+from simulate.scenario.reading import Finding, Path
+from simulate.scenario.references import check_name, check_selector
+from simulate.scenario.resolve import Cell, definition_in, hazard_in, hazard_of, is_in
+
+# A Weibull shape beyond these is a slip of the pen, and overflows in floating point.
+_SHAPES = (0.01, 100.0)
+
+Tables = Mapping[str, EndpointDistribution]
+Definition = EndpointDistribution | StratumDistribution
+
+
+def check_arms(draft: Draft, cells: tuple[Cell, ...] | None) -> Iterator[Finding]:
+    """Check the arms' distributions against each other and against the strata.
+
+    Parameters
+    ----------
+    draft : Draft
+        The sound pieces of a scenario.
+    cells : tuple of Cell or None
+        The cells of its strata; None when they cannot be told.
+
+    Yields
+    ------
+    Finding
+        What is wrong.
+    """
+    arms = draft.arms or {}
+    tables = {name: arm.pfs for name, arm in arms.items() if arm is not None}
+    wrong = [finding for name in tables for finding in _check_references(name, tables[name], draft)]
+    if cells is not None and not wrong:
+        for name, table in tables.items():
+            wrong.extend(_check_coverage(name, table, cells))
+        if not wrong and len(tables) == len(arms):
+            wrong.extend(_check_circles(tables, cells) or _check_hazards(tables, cells))
+    yield from wrong
+    for name, arm in arms.items():
+        if arm is not None and arm.dropout is not None:
+            rule = _hazard_rule(partial(hazard_of, arm.dropout))
+            if rule:
+                yield Finding(("arms", name, "dropout"), rule)
+
+
+def _definitions(arm: str, table: EndpointDistribution) -> Iterator[tuple[Path, Definition]]:
+    """Every distribution of an arm's table, and where it stands."""
+    path = ("arms", arm, "pfs")
+    if not isinstance(table, EndpointByStratum):
+        yield path, table
+    for key, entry in table.by_stratum.items():
+        yield (*path, "by_stratum", key), entry
+
+
+def _check_references(arm: str, table: EndpointDistribution, draft: Draft) -> Iterator[Finding]:
+    """Check that the arms, factors and levels named exist."""
+    for path, definition in _definitions(arm, table):
+        if isinstance(definition, Relative):
+            others = None if draft.arms is None else [name for name in draft.arms if name != arm]
+            other = definition.relative_to
+            yield from check_name(other, others, "another arm", (*path, "relative_to"))
+    for key, entry in table.by_stratum.items():
+        path = ("arms", arm, "pfs", "by_stratum", key, "stratum")
+        yield from check_selector(entry.stratum, draft.strata, path)
+
+
+def _check_coverage(
+    arm: str, table: EndpointDistribution, cells: tuple[Cell, ...]
+) -> Iterator[Finding]:
+    """Check that exactly one distribution holds in every cell."""
+    path = ("arms", arm, "pfs")
+    clashes = set()
+    for cell in cells:
+        keys = [key for key, e in table.by_stratum.items() if is_in(cell.levels, e.stratum)]
+        for key in keys[1:]:
+            if key not in clashes:
+                clashes.add(key)
+                rule = f"must not match a cell that by_stratum.{keys[0]} matches too ({cell.name})"
+                yield Finding((*path, "by_stratum", key, "stratum"), rule)
+        if not keys and isinstance(table, EndpointByStratum):
+            rule = f"must cover every cell: none of its entries by_stratum matches {cell.name}"
+            remedy = "add an entry, or a distribution to fall back on"
+            yield Finding(path, rule, "", remedy)
+            return
+
+
+def _check_circles(tables: Tables, cells: tuple[Cell, ...]) -> list[Finding]:
+    """Check that no arm is relative to itself by way of others, in any cell."""
+    found = {}
+    for cell in cells:
+        for arm in tables:
+            chain = _chain(tables, arm, cell)
+            circle = frozenset(chain)
+            if chain[-1] == arm and len(chain) > 1 and circle not in found:
+                rule = f"must not lead back to the arm itself ({' → '.join(chain)})"
+                path = (*_path_in(tables, arm, cell), "relative_to")
+                found[circle] = Finding(path, rule)
+    return list(found.values())
+
+
+def _chain(tables: Tables, arm: str, cell: Cell) -> list[str]:
+    """Arms that an arm is relative to, one after the other, until one repeats or stands alone."""
+    chain = [arm]
+    while isinstance(definition := definition_in(tables[chain[-1]], cell.levels), Relative):
+        chain.append(definition.relative_to)
+        if chain[-1] in chain[:-1]:
+            break
+    return chain
+
+
+def _path_in(tables: Tables, arm: str, cell: Cell) -> Path:
+    """Where the distribution that holds in a cell stands."""
+    holds = definition_in(tables[arm], cell.levels)
+    return next(path for path, definition in _definitions(arm, tables[arm]) if definition is holds)
+
+
+def _check_hazards(tables: Tables, cells: tuple[Cell, ...]) -> list[Finding]:
+    """Check that the figures give hazards that a computer can hold."""
+    found: dict[Path, Finding] = {}
+    for arm in tables:
+        for cell in cells:
+            path = _path_in(tables, arm, cell)
+            rule = _hazard_rule(partial(hazard_in, tables, arm, cell.levels))
+            if rule and path not in found:
+                found[path] = Finding(path, rule)
+    return list(found.values())
+
+
+def _hazard_rule(build: Callable[[], Hazard]) -> str:
+    """Name the rule that a hazard breaks; empty when it is sound."""
+    rule = "must give hazards that are neither 0 nor infinite; its figures are too extreme"
+    try:
+        hazard = build()
+    except (OverflowError, ZeroDivisionError, ValueError):
+        return rule
+    low, high = _SHAPES
+    if not low <= hazard.shape <= high:
+        return f"must give a Weibull shape from {low:g} to {high:g}, not {hazard.shape:.4g}"
+    figures = (hazard.scale_months, *hazard.slopes)
+    if not all(map(math.isfinite, figures)) or hazard.scale_months <= 0 or not any(hazard.slopes):
+        return rule
+    return ""

@@ -1,0 +1,99 @@
+"""Two hashes of a scenario: of what is simulated, and of how it is judged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from simulate.scenario.models import Factor, Scenario
+from simulate.scenario.tables import Table
+
+# What a table says for its readers and not for the simulation.
+_NOT_HASHED = frozenset({"label", "status", "source"})
+# Tables whose order means nothing; that of all others is part of the scenario.
+_UNORDERED = frozenset({"stratum", "by_stratum", "joint_prevalence"})
+
+
+def data_hash(scenario: Scenario) -> str:
+    """Hash everything that reaches the engine.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        A scenario as loaded.
+
+    Returns
+    -------
+    str
+        SHA-256, in hexadecimal, of the canonical JSON of the arms, strata, accrual, randomisation,
+        follow-up, the analyses, and the hypotheses but for their significance levels.
+    """
+    tables = (
+        "arms",
+        "strata",
+        "joint_prevalence",
+        "accrual",
+        "randomisation",
+        "follow_up",
+        "analyses",
+    )
+    content = {name: _canonical(getattr(scenario, name), name) for name in tables}
+    tested = ("endpoint", "arms", "test", "analyses")
+    content["hypotheses"] = _of_hypotheses(scenario, tested)
+    return _sha256(content)
+
+
+def design_hash(scenario: Scenario) -> str:
+    """Hash what is applied to the statistics afterwards.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        A scenario as loaded.
+
+    Returns
+    -------
+    str
+        SHA-256, in hexadecimal, of the canonical JSON of the hypotheses' significance levels or
+        critical values and of the stopping rule.
+    """
+    judged = ("alpha", "critical_values")
+    stopping = _canonical(scenario.stopping, "stopping")
+    return _sha256({"hypotheses": _of_hypotheses(scenario, judged), "stopping": stopping})
+
+
+def _of_hypotheses(scenario: Scenario, keys: tuple[str, ...]) -> list[Any]:
+    return [
+        [name, {key: _canonical(getattr(hypothesis, key), key) for key in keys}]
+        for name, hypothesis in scenario.hypotheses.items()
+    ]
+
+
+def _canonical(value: Any, key: str) -> Any:
+    """Write a value as JSON holds it: named entries as pairs, in order where that matters.
+
+    Absent values are left out, so that a new optional key of a later version leaves the hashes of
+    the scenarios that do not use it.
+    """
+    if isinstance(value, Factor):
+        return _canonical(value.prevalences, key)
+    if isinstance(value, Table):
+        items = {name: getattr(value, name) for name in type(value).model_fields}
+        return {
+            name: _canonical(item, name)
+            for name, item in items.items()
+            if item is not None and name not in _NOT_HASHED
+        }
+    if isinstance(value, dict):
+        pairs = [[name, _canonical(item, "")] for name, item in value.items()]
+        return sorted(pairs) if key in _UNORDERED else pairs
+    if isinstance(value, tuple):
+        return [_canonical(item, "") for item in value]
+    # A negative zero is a zero.
+    return value + 0.0 if isinstance(value, float) else value
+
+
+def _sha256(content: Any) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

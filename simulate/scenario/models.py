@@ -1,0 +1,222 @@
+"""The typed model of a scenario, field for field as in its file, and its JSON Schema."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field
+
+from simulate.scenario.distributions import (
+    DropoutDistribution,
+    EndpointDistribution,
+    steps_in_order,
+)
+from simulate.scenario.looks import Analysis, Hypothesis
+from simulate.scenario.tables import (
+    Name,
+    NotNegative,
+    Positive,
+    Prevalence,
+    Selector,
+    Sourced,
+    Table,
+    Text,
+    filled,
+    rule_error,
+    without_default,
+)
+
+
+def _is_version_1(version: int) -> int:
+    if version != 1:
+        raise rule_error("must be 1, the one version that this release reads")
+    return version
+
+
+class Arm(Sourced):
+    """A treatment arm: what happens to its patients."""
+
+    label: Text | None = Field(default=None, description="Name for reports.")
+    pfs: EndpointDistribution = Field(
+        description="Progression-free survival: time from randomisation to progression or death."
+    )
+    dropout: DropoutDistribution | None = Field(
+        default=None, description="Time from randomisation to dropout; absent: nobody drops out."
+    )
+
+
+class Factor(Sourced):
+    """A stratification factor: the prevalence of each of its levels; they sum to 1."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Prevalence] = Field(init=False)
+
+    @property
+    def prevalences(self) -> dict[str, float]:
+        """Prevalence by level, in the order of the file."""
+        return dict(self.__pydantic_extra__)
+
+
+class JointPrevalence(Sourced):
+    """The prevalence of one combination of levels."""
+
+    stratum: Selector = Field(description="A level of every factor: factor = level.")
+    prevalence: float = Field(ge=0, le=1, description="Share of the patients, 0 to 1.")
+
+
+class AccrualStep(Table):
+    """An accrual rate from one month until the next step."""
+
+    from_month: NotNegative = Field(description="Calendar months; 0 in the first step.")
+    rate: NotNegative = Field(description="Patients a month; 0 is a pause.")
+
+
+def _last_recruits(steps: tuple[AccrualStep, ...]) -> tuple[AccrualStep, ...]:
+    if steps[-1].rate == 0:
+        at = (len(steps) - 1, "rate")
+        raise rule_error("must be greater than 0 in the last step, or accrual never ends", at, "0")
+    return steps
+
+
+class Accrual(Sourced):
+    """How patients enter."""
+
+    one_of: ClassVar = ("rate_per_month", "rates_per_month")
+    patients: int = Field(ge=2, le=1_000_000, description="Planned number of patients.")
+    arrivals: Literal["evenly_spaced", "poisson"] = Field(
+        description="Entries at even distances, or at random (a Poisson process)."
+    )
+    rate_per_month: Positive | None = Field(default=None, description="Patients a month.")
+    rates_per_month: (
+        Annotated[
+            tuple[AccrualStep, ...],
+            Field(min_length=1),
+            AfterValidator(steps_in_order),
+            AfterValidator(_last_recruits),
+        ]
+        | None
+    ) = Field(default=None, description="Patients a month, changing with calendar time.")
+
+    @property
+    def steps(self) -> tuple[tuple[float, float], ...]:
+        """Calendar month from which each rate holds, and the rate in patients a month."""
+        if self.rate_per_month is not None:
+            return ((0.0, self.rate_per_month),)
+        return tuple((step.from_month, step.rate) for step in self.rates_per_month or ())
+
+
+class Randomisation(Sourced):
+    """Randomisation in permuted blocks."""
+
+    ratio: dict[str, Annotated[int, Field(ge=1, le=20)]] = filled(
+        {}, "Allocation ratio, a whole number an arm; default: 1 each."
+    )
+    block_size: int = filled(
+        0,
+        "Patients a block, a multiple of the sum of the ratio; default: twice that sum.",
+        ge=1,
+    )
+    within_strata: bool = filled(
+        False, "Whether each cell has blocks of its own; default: true where there are strata."
+    )
+
+
+class FollowUp(Sourced):
+    """How long each patient is followed."""
+
+    maximum_months: Positive = Field(
+        description="Months from randomisation after which a patient is not followed any more."
+    )
+
+
+class Stopping(Sourced):
+    """When a trial stops for efficacy."""
+
+    rejected: Literal["all", "any", "never"] = Field(
+        default="all", description="How many of the hypotheses must be rejected to stop."
+    )
+    hypotheses: tuple[str, ...] = filled(
+        (), "The hypotheses that count for stopping; default: all of them.", min_length=1
+    )
+
+
+class Simulation(Table):
+    """How much is simulated."""
+
+    trials: int = Field(ge=1, le=10_000_000_000, description="Number of simulated trials.")
+    seed: int = Field(ge=0, le=2**63 - 1, description="Seed of the random numbers.")
+
+
+class Scenario(Table):
+    """A trial to simulate, with every assumption it rests on."""
+
+    schema_version: Annotated[int, AfterValidator(_is_version_1)] = Field(
+        description="Version of this format: 1.", json_schema_extra={"const": 1}
+    )
+    title: Text = Field(description="One line that names the trial.")
+    purpose: Text = Field(description="What the scenario is for.")
+    arms: dict[Name, Arm] = Field(min_length=2, max_length=16, description="The arms, by name.")
+    strata: dict[Name, Factor] = Field(
+        default={}, description="Stratification factors, by name; the cells are their product."
+    )
+    joint_prevalence: dict[Name, JointPrevalence] = Field(
+        default={},
+        description="Prevalence of every cell, where the factors are not independent.",
+    )
+    accrual: Accrual = Field(description="How patients enter.")
+    randomisation: Randomisation = Field(
+        default=Randomisation(),
+        description="How patients are allocated.",
+        json_schema_extra=without_default,
+    )
+    follow_up: FollowUp | None = Field(
+        default=None, description="How long each patient is followed; absent: until the cutoff."
+    )
+    analyses: dict[Name, Analysis] = Field(
+        min_length=1, max_length=64, description="The looks, by name, in the order of time."
+    )
+    hypotheses: dict[Name, Hypothesis] = Field(
+        min_length=1, max_length=64, description="The hypotheses, by name."
+    )
+    stopping: Stopping = Field(
+        default=Stopping(),
+        description="When a trial stops for efficacy.",
+        json_schema_extra=without_default,
+    )
+    simulation: Simulation = Field(description="How much is simulated.")
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of a scenario file, as users write it.
+
+    Returns
+    -------
+    dict
+        A schema of draft 2020-12, ready for ``json.dumps``.
+    """
+    schema: dict[str, Any] = _as_written(Scenario.model_json_schema())
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Scenario of a clinical trial, version 1",
+    }
+    return head | {key: value for key, value in schema.items() if key != "title"}
+
+
+def _as_written(schema: Any) -> Any:
+    """Drop what TOML cannot hold (null), and close the tables whose keys follow a pattern."""
+    if isinstance(schema, list):
+        return [_as_written(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    result = {key: _as_written(item) for key, item in schema.items()}
+    if "default" in result and result["default"] is None:
+        del result["default"]
+    if "patternProperties" in result:
+        result["additionalProperties"] = False
+    options = [item for item in result.get("anyOf", []) if item != {"type": "null"}]
+    if "anyOf" in result and len(options) == 1:
+        del result["anyOf"]
+        result = options[0] | result
+    elif "anyOf" in result:
+        result["anyOf"] = options
+    return result

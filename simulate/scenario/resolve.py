@@ -1,0 +1,253 @@
+"""What a scenario resolves to: the cells of its strata, and a hazard for each arm and cell.
+
+The conversions use only ``+ - * /`` and the ``log`` and ``exp`` given, so that a caller with
+reproducible ones gets the same bits on every machine.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from itertools import pairwise, product
+from typing import NamedTuple
+
+from simulate.scenario.distributions import (
+    EndpointByStratum,
+    EndpointDistribution,
+    Exponential,
+    PiecewiseExponential,
+    Relative,
+    StratumDistribution,
+    SurvivalPoint,
+    Weibull,
+)
+from simulate.scenario.hazards import Hazard
+from simulate.scenario.models import Factor, JointPrevalence, Scenario
+
+RealFunction = Callable[[float], float]
+
+
+class Cell(NamedTuple):
+    """One combination of the levels of all factors.
+
+    Attributes
+    ----------
+    name : str
+        ``sdhb=mutated, line=first``; empty when there are no strata.
+    levels : dict of str to str
+        Level by factor.
+    prevalence : float
+        Share of the patients.
+    """
+
+    name: str
+    levels: dict[str, str]
+    prevalence: float
+
+
+def cells_of(
+    strata: Mapping[str, Factor], joint_prevalence: Mapping[str, JointPrevalence]
+) -> tuple[Cell, ...]:
+    """Cells of the factors, the first factor slowest.
+
+    Parameters
+    ----------
+    strata : mapping of str to Factor
+        The factors.
+    joint_prevalence : mapping of str to JointPrevalence
+        The prevalence of every cell; empty for independent factors.
+
+    Returns
+    -------
+    tuple of Cell
+        One cell a combination of levels; one nameless cell when there are no factors.
+    """
+    joint = {frozenset(e.stratum.items()): e.prevalence for e in joint_prevalence.values()}
+    cells = []
+    for combination in product(*(factor.prevalences.items() for factor in strata.values())):
+        levels = {name: level for name, (level, _) in zip(strata, combination, strict=True)}
+        share = 1.0
+        for _, prevalence in combination:
+            share *= prevalence
+        if joint:
+            share = joint[frozenset(levels.items())]
+        cells.append(Cell(", ".join(f"{f}={level}" for f, level in levels.items()), levels, share))
+    return tuple(cells)
+
+
+def strata_cells(scenario: Scenario) -> tuple[Cell, ...]:
+    """Cells of a scenario's strata, the first factor slowest; see `cells_of`."""
+    return cells_of(scenario.strata, scenario.joint_prevalence)
+
+
+def is_in(levels: Mapping[str, str], stratum: Mapping[str, str]) -> bool:
+    """Whether a cell of these levels is in a stratum."""
+    return all(levels.get(factor) == level for factor, level in stratum.items())
+
+
+def matching_cells(scenario: Scenario, stratum: Mapping[str, str]) -> tuple[int, ...]:
+    """Positions, in `strata_cells`, of the cells in a stratum (factor = level, one or more)."""
+    cells = strata_cells(scenario)
+    return tuple(i for i, cell in enumerate(cells) if is_in(cell.levels, stratum))
+
+
+def definition_in(
+    table: EndpointDistribution, levels: Mapping[str, str]
+) -> EndpointDistribution | StratumDistribution | None:
+    """Find the distribution that holds in a cell: an entry by stratum, else the table's own.
+
+    Parameters
+    ----------
+    table : EndpointDistribution
+        An arm's table for an endpoint.
+    levels : mapping of str to str
+        The cell: level by factor.
+
+    Returns
+    -------
+    EndpointDistribution or StratumDistribution or None
+        None where neither covers the cell.
+    """
+    for entry in table.by_stratum.values():
+        if is_in(levels, entry.stratum):
+            return entry
+    return None if isinstance(table, EndpointByStratum) else table
+
+
+def event_hazards(
+    scenario: Scenario,
+    endpoint: str = "pfs",
+    log: RealFunction = math.log,
+    exp: RealFunction = math.exp,
+) -> dict[str, tuple[Hazard, ...]]:
+    """Hazards of an endpoint.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        A scenario as loaded.
+    endpoint : str
+        The endpoint, a field of `Arm`.
+    log, exp : callable
+        Natural logarithm and exponential of one float.
+
+    Returns
+    -------
+    dict of str to tuple of Hazard
+        By arm, one hazard a cell, in the order of `strata_cells`.
+    """
+    tables = {name: getattr(arm, endpoint) for name, arm in scenario.arms.items()}
+    cells = strata_cells(scenario)
+    return {
+        arm: tuple(hazard_in(tables, arm, cell.levels, log, exp) for cell in cells)
+        for arm in tables
+    }
+
+
+def hazard_in(
+    tables: Mapping[str, EndpointDistribution],
+    arm: str,
+    levels: Mapping[str, str],
+    log: RealFunction = math.log,
+    exp: RealFunction = math.exp,
+) -> Hazard:
+    """Hazard of an arm in a cell, following the arms it is relative to.
+
+    Parameters
+    ----------
+    tables : mapping of str to EndpointDistribution
+        Every arm's table for the endpoint, checked to cover the cell without going in a circle.
+    arm : str
+        The arm.
+    levels : mapping of str to str
+        The cell: level by factor.
+    log, exp : callable
+        Natural logarithm and exponential of one float.
+    """
+    definition = definition_in(tables[arm], levels)
+    if isinstance(definition, Relative):
+        base = hazard_in(tables, definition.relative_to, levels, log, exp)
+        if definition.hazard_ratio is not None:
+            return base.times(definition.hazard_ratio)
+        steps = definition.hazard_ratios or ()
+        starts = tuple(step.from_month for step in steps)
+        return base.times_from(starts, tuple(step.hazard_ratio for step in steps))
+    assert isinstance(definition, Exponential | Weibull | PiecewiseExponential)
+    return hazard_of(definition, log, exp)
+
+
+def dropout_hazards(
+    scenario: Scenario, log: RealFunction = math.log, exp: RealFunction = math.exp
+) -> dict[str, Hazard | None]:
+    """Hazard of dropout by arm; None where nobody drops out.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        A scenario as loaded.
+    log, exp : callable
+        Natural logarithm and exponential of one float.
+    """
+    return {
+        name: None if arm.dropout is None else hazard_of(arm.dropout, log, exp)
+        for name, arm in scenario.arms.items()
+    }
+
+
+def hazard_of(
+    distribution: Exponential | Weibull | PiecewiseExponential,
+    log: RealFunction = math.log,
+    exp: RealFunction = math.exp,
+) -> Hazard:
+    """Hazard of a distribution given by figures of its own.
+
+    Parameters
+    ----------
+    distribution : Exponential or Weibull or PiecewiseExponential
+        The figures.
+    log, exp : callable
+        Natural logarithm and exponential of one float.
+    """
+    if isinstance(distribution, Exponential):
+        return Hazard(1.0, 1.0, (0.0,), (_exponential_rate(distribution, log),))
+    if isinstance(distribution, Weibull):
+        return _weibull(distribution, log, exp)
+    if distribution.rates_per_month is not None:
+        steps = distribution.rates_per_month
+        starts = tuple(step.from_month for step in steps)
+        return Hazard(1.0, 1.0, starts, tuple(step.rate for step in steps))
+    return _piecewise_through(distribution.survival or (), log)
+
+
+def _exponential_rate(distribution: Exponential, log: RealFunction) -> float:
+    """Rate from S(t) = exp(-rate t)."""
+    if distribution.rate_per_month is not None:
+        return distribution.rate_per_month
+    if distribution.median_months is not None:
+        return log(2.0) / distribution.median_months
+    assert distribution.survival is not None
+    return -log(distribution.survival.probability) / distribution.survival.month
+
+
+def _weibull(distribution: Weibull, log: RealFunction, exp: RealFunction) -> Hazard:
+    """Shape and scale from S(t) = exp(-(t / scale)^shape), so -log S(t) = (t / scale)^shape."""
+    shape, scale = distribution.shape, distribution.scale_months
+    if shape is None:
+        (first, high), (second, low) = distribution.points
+        shape = log(log(low) / log(high)) / log(second / first)
+    if scale is None:
+        month, probability = distribution.points[0]
+        cumulative = log(2.0) if probability == 0.5 else -log(probability)
+        scale = month / exp(log(cumulative) / shape)
+    return Hazard(shape, scale, (0.0,), (1.0,))
+
+
+def _piecewise_through(points: tuple[SurvivalPoint, ...], log: RealFunction) -> Hazard:
+    """Constant hazards between points of the survival curve, from S(0) = 1 on."""
+    knots = [(0.0, 1.0), *((point.month, point.probability) for point in points)]
+    slopes = tuple(
+        # log(1) may not be exactly 0 in a log of the caller's; an equal pair has no hazard.
+        0.0 if before == after else log(before / after) / (end - start)
+        for (start, before), (end, after) in pairwise(knots)
+    )
+    return Hazard(1.0, 1.0, tuple(start for start, _ in knots[:-1]), slopes)
