@@ -173,8 +173,11 @@ def _landmarks(hazards: Sequence[Hazard], levels: Sequence[float]) -> FloatArray
     for hazard in hazards:
         months.append(np.asarray(hazard.starts_months))
         months.append(hazard.quantile(-np.expm1(-np.asarray(levels))))
-    landmarks = np.unique(np.concatenate(months))
-    return np.asarray(landmarks[(landmarks > 0.0) & np.isfinite(landmarks)])
+    landmarks = np.concatenate(months)
+    landmarks = landmarks[(landmarks > 0.0) & np.isfinite(landmarks)]
+    # Distinct in log months, too, so that no panel is empty.
+    _, distinct = np.unique(np.log(landmarks), return_index=True)
+    return np.asarray(landmarks[distinct])
 
 
 def _log_time_hazard(hazard: Hazard, months: FloatArray) -> FloatArray:
