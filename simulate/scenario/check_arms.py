@@ -6,14 +6,10 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
-from simulate.scenario.distributions import (
-    EndpointByStratum,
-    EndpointDistribution,
-    Relative,
-    StratumDistribution,
-)
+from simulate.scenario.distributions import Relative
 from simulate.scenario.draft import Draft
 from simulate.scenario.hazards import Hazard
+from simulate.scenario.kinds import EndpointByStratum, EndpointDistribution, StratumDistribution
 from simulate.scenario.reading import Finding, Path
 from simulate.scenario.references import check_name, check_selector
 from simulate.scenario.resolve import Cell, definition_in, hazard_in, hazard_of, is_in

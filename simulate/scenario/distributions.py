@@ -6,21 +6,16 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from simulate.scenario.reading import closest, did_you_mean, quoted, toml_text
 from simulate.scenario.tables import (
-    Name,
     NotNegative,
     OpenProbability,
     Positive,
-    Selector,
     Sourced,
     Table,
     rule_error,
 )
-
-DISTRIBUTIONS = ("exponential", "weibull", "piecewise_exponential")
 
 
 class SurvivalPoint(Table):
@@ -50,11 +45,11 @@ def steps_in_order(steps: Sequence[Any]) -> Sequence[Any]:
     """Refuse steps whose ``from_month`` does not start at 0 and increase strictly."""
     months = [step.from_month for step in steps]
     if months[0] != 0:
-        raise rule_error("must be 0 in the first step", (0, "from_month"), toml_text(months[0]))
+        raise rule_error("must be 0 in the first step", (0, "from_month"))
     for i, (before, month) in enumerate(pairwise(months), start=1):
         if month <= before:
             rule = f"must be later than the {before:g} of the step before"
-            raise rule_error(rule, (i, "from_month"), toml_text(month))
+            raise rule_error(rule, (i, "from_month"))
     return steps
 
 
@@ -62,10 +57,10 @@ def _points_in_order(points: Sequence[SurvivalPoint]) -> Sequence[SurvivalPoint]
     for i, (before, point) in enumerate(pairwise(points), start=1):
         if point.month <= before.month:
             rule = f"must be later than the {before.month:g} of the point before"
-            raise rule_error(rule, (i, "month"), toml_text(point.month))
+            raise rule_error(rule, (i, "month"))
         if point.probability > before.probability:
             rule = f"must not exceed the {before.probability:g} of the point before"
-            raise rule_error(rule, (i, "probability"), toml_text(point.probability))
+            raise rule_error(rule, (i, "probability"))
     return points
 
 
@@ -171,13 +166,13 @@ class PiecewiseExponential(Sourced):
             return self
         if self.rates_per_month is not None and self.rates_per_month[-1].rate == 0:
             at = ("rates_per_month", len(self.rates_per_month) - 1, "rate")
-            raise rule_error("must be greater than 0 in the last step", at, "0")
+            raise rule_error("must be greater than 0 in the last step", at)
         # The curve starts at probability 1, so a single point always has a hazard above 0.
         probabilities = [point.probability for point in self.survival or ()]
         if len(probabilities) > 1 and probabilities[-1] == probabilities[-2]:
             rule = f"must be below the {probabilities[-2]:g} of the point before in the last point"
             at = ("survival", len(probabilities) - 1, "probability")
-            raise rule_error(rule, at, toml_text(probabilities[-1]))
+            raise rule_error(rule, at)
         return self
 
 
@@ -192,159 +187,3 @@ class Relative(Sourced):
     hazard_ratios: RatioSteps | None = Field(
         default=None, description="True hazard ratios that change with time since randomisation."
     )
-
-
-def _is_latent(value: Any) -> Any:
-    if value != "latent":
-        rule = "must be 'latent': 'observed' needs an assessment schedule, not available yet"
-        raise rule_error(rule)
-    return value
-
-
-class Scaled(Table):
-    """What an endpoint's distribution says of its figures."""
-
-    scale: Annotated[Literal["latent"], BeforeValidator(_is_latent)] = Field(
-        default="latent",
-        description="Whether the figures are those of the true times (latent) or of the times "
-        "seen through the scans (not available yet).",
-    )
-
-
-class ForStratum(Table):
-    """What a distribution for some strata adds: the strata."""
-
-    stratum: Selector = Field(description="The cells it holds for: factor = level, one or more.")
-
-
-class StratumExponential(Exponential, Scaled, ForStratum):
-    """Exponential times in some strata."""
-
-
-class StratumWeibull(Weibull, Scaled, ForStratum):
-    """Weibull times in some strata."""
-
-
-class StratumPiecewise(PiecewiseExponential, Scaled, ForStratum):
-    """Piecewise exponential times in some strata."""
-
-    may_end_at_zero: ClassVar[bool] = False
-
-
-class StratumRelative(Relative, ForStratum):
-    """Times relative to another arm in some strata."""
-
-
-def _stated(table: dict[str, Any]) -> Any:
-    """Return the distribution that a table states, under that key or one close to it."""
-    key = "distribution" if "distribution" in table else closest("distribution", table)
-    return None if key is None else table[key]
-
-
-def _kind(data: Any) -> str:
-    """Which kind of distribution a table is; empty when it cannot be told."""
-    if isinstance(data, Table):
-        data = data.model_dump(exclude_none=True)
-    if not isinstance(data, dict):
-        return ""
-    stated = _stated(data)
-    if any(key in data for key in ("relative_to", *Relative.one_of)):
-        return "<relative>" if stated is None else ""
-    if stated is None:
-        return "<by_stratum>" if "by_stratum" in data else ""
-    return f"<{stated}>" if stated in DISTRIBUTIONS else ""
-
-
-def _check_kind(data: Any) -> Any:
-    """Refuse a table of no kind in words, where the union itself could not."""
-    if not isinstance(data, dict | Table):
-        raise rule_error("must be a table")
-    if isinstance(data, dict) and not _kind(data):
-        stated = _stated(data)
-        if stated is None:
-            rule = "required key is missing"
-            raise rule_error(rule, ("distribution",), remedy=f"one of {quoted(DISTRIBUTIONS)}")
-        if stated in DISTRIBUTIONS:
-            raise rule_error("must have either 'distribution' or 'relative_to', not both")
-        rule, remedy = (
-            f"must be one of {quoted(DISTRIBUTIONS)}",
-            did_you_mean(stated, DISTRIBUTIONS),
-        )
-        raise rule_error(rule, ("distribution",), toml_text(stated), remedy)
-    return data
-
-
-def _check_stratum_kind(data: Any) -> Any:
-    if _kind(data) == "<by_stratum>":
-        raise rule_error("must have a distribution, not a 'by_stratum' of its own")
-    return _check_kind(data)
-
-
-def _check_dropout_kind(data: Any) -> Any:
-    if _kind(data) in {"<relative>", "<by_stratum>"}:
-        rule = "must have a distribution of its own: dropout is neither relative nor by stratum"
-        raise rule_error(rule)
-    return _check_kind(data)
-
-
-StratumDistribution = Annotated[
-    Annotated[StratumExponential, Tag("<exponential>")]
-    | Annotated[StratumWeibull, Tag("<weibull>")]
-    | Annotated[StratumPiecewise, Tag("<piecewise_exponential>")]
-    | Annotated[StratumRelative, Tag("<relative>")],
-    Discriminator(_kind),
-    BeforeValidator(_check_stratum_kind),
-]
-
-
-class ByStratum(Table):
-    """What an endpoint's table adds: distributions that replace its own in some strata."""
-
-    by_stratum: dict[Name, StratumDistribution] = Field(
-        default={}, description="Distributions that replace this one in the cells they name."
-    )
-
-
-class EndpointExponential(Exponential, Scaled, ByStratum):
-    """Exponential times to an endpoint."""
-
-
-class EndpointWeibull(Weibull, Scaled, ByStratum):
-    """Weibull times to an endpoint."""
-
-
-class EndpointPiecewise(PiecewiseExponential, Scaled, ByStratum):
-    """Piecewise exponential times to an endpoint."""
-
-    may_end_at_zero: ClassVar[bool] = False
-
-
-class EndpointRelative(Relative, ByStratum):
-    """Times to an endpoint, relative to another arm."""
-
-
-class EndpointByStratum(Sourced):
-    """Times to an endpoint given only by stratum, for every stratum."""
-
-    by_stratum: dict[Name, StratumDistribution] = Field(
-        min_length=1, description="Distributions for the cells they name: together, all cells."
-    )
-
-
-EndpointDistribution = Annotated[
-    Annotated[EndpointExponential, Tag("<exponential>")]
-    | Annotated[EndpointWeibull, Tag("<weibull>")]
-    | Annotated[EndpointPiecewise, Tag("<piecewise_exponential>")]
-    | Annotated[EndpointRelative, Tag("<relative>")]
-    | Annotated[EndpointByStratum, Tag("<by_stratum>")],
-    Discriminator(_kind),
-    BeforeValidator(_check_kind),
-]
-
-DropoutDistribution = Annotated[
-    Annotated[Exponential, Tag("<exponential>")]
-    | Annotated[Weibull, Tag("<weibull>")]
-    | Annotated[PiecewiseExponential, Tag("<piecewise_exponential>")],
-    Discriminator(_kind),
-    BeforeValidator(_check_dropout_kind),
-]

@@ -111,6 +111,7 @@ def _entries(reading: Reading, path: Path, field: FieldInfo, value: Any) -> Any:
         if isinstance(limit, MaxLen) and len(value) > limit.max_length:
             rule = f"must have at most {limit.max_length} entries"
             reading.add(Finding(path, rule, str(len(value))))
+            return None
     _, entry_type = get_args(field.annotation)
     entries = {}
     for name, entry in value.items():

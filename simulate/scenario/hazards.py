@@ -68,11 +68,12 @@ class Hazard:
     def quantile(self, probability: Any) -> FloatArray:
         """Month by which ``probability`` have had the event; infinite where that never happens."""
         y, at_start = self._knots()
-        target = -np.log1p(-np.asarray(probability, dtype=np.float64))
+        with np.errstate(divide="ignore"):
+            target = -np.log1p(-np.asarray(probability, dtype=np.float64))
         slopes = np.asarray(self.slopes)
         # The piece in which the cumulative hazard reaches the target: the last that starts below.
         j = np.clip(np.searchsorted(at_start, target, side="left") - 1, 0, len(y) - 1)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             step = np.where(target > at_start[j], (target - at_start[j]) / slopes[j], 0.0)
         return np.asarray(self.scale_months * (y[j] + step) ** (1.0 / self.shape))
 

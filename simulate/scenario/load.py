@@ -99,14 +99,20 @@ class _Places:
 def _build(data: Mapping[str, Any], places: _Places, problems: Sequence[Problem]) -> Scenario:
     """Make the scenario, or raise everything that is wrong with it."""
     reading = Reading(data)
+    # Data that is no tree of tables says nothing about the tables that it lacks.
+    _raise_findings(reading, places, problems if reading.findings else ())
     draft = read_draft(reading)
     for finding in cross_checks(draft):
         reading.add(finding)
+    _raise_findings(reading, places, problems)
+    return Scenario(**{piece.name: getattr(draft, piece.name) for piece in fields(draft)})
+
+
+def _raise_findings(reading: Reading, places: _Places, problems: Sequence[Problem]) -> None:
     if reading.findings or problems:
         found = [(*places.of(finding), finding) for finding in reading.findings]
         found.sort(key=lambda item: item[0])
         raise ScenarioError([_problem(f, where, reading) for _, where, f in found] + [*problems])
-    return Scenario(**{piece.name: getattr(draft, piece.name) for piece in fields(draft)})
 
 
 def _problem(finding: Finding, where: str, reading: Reading) -> Problem:
@@ -147,7 +153,8 @@ def _parse(name: str, text: str) -> tuple[PlainTable, dict[Path, int]]:
         raise _refused(name, "must not be nested so deeply") from None
     except ValueError as error:
         # The reader says where in its message, "… (at line 3, column 7)" or "(at end of document)".
-        message = str(error)
+        is_long_number = not isinstance(error, tomllib.TOMLDecodeError)
+        message = "a number has too many digits" if is_long_number else str(error)
         match = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", message)
         line = "1"
         if match is not None:

@@ -120,10 +120,10 @@ def _check_trigger(data: Any) -> Any:
     """Refuse a table of no kind, or of several, in words."""
     if not isinstance(data, dict | Table):
         raise rule_error("must be a table, such as { calendar_months = 30 }")
-    if len(_kinds(data)) != 1:
+    if isinstance(data, dict) and len(_kinds(data)) != 1:
         raise rule_error(
             f"must have exactly one of {quoted(TRIGGER_KEYS)}",
-            given=" and ".join(key for key in data if key in TRIGGER_KEYS),
+            given=" and ".join(key for key in data if key in TRIGGER_KEYS) or ", ".join(data),
             remedy="combine several with latest_of or earliest_of" if _kinds(data) else "",
         )
     return data

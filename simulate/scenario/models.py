@@ -6,11 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from simulate.scenario.distributions import (
-    DropoutDistribution,
-    EndpointDistribution,
-    steps_in_order,
-)
+from simulate.scenario.distributions import steps_in_order
+from simulate.scenario.kinds import DropoutDistribution, EndpointDistribution
 from simulate.scenario.looks import Analysis, Hypothesis
 from simulate.scenario.tables import (
     Name,
@@ -74,7 +71,7 @@ class AccrualStep(Table):
 def _last_recruits(steps: tuple[AccrualStep, ...]) -> tuple[AccrualStep, ...]:
     if steps[-1].rate == 0:
         at = (len(steps) - 1, "rate")
-        raise rule_error("must be greater than 0 in the last step, or accrual never ends", at, "0")
+        raise rule_error("must be greater than 0 in the last step, or accrual never ends", at)
     return steps
 
 
@@ -151,7 +148,7 @@ class Scenario(Table):
     """A trial to simulate, with every assumption it rests on."""
 
     schema_version: Annotated[int, AfterValidator(_is_version_1)] = Field(
-        description="Version of this format: 1.", json_schema_extra={"const": 1}
+        description="Version of this format, which is 1.", json_schema_extra={"const": 1}
     )
     title: Text = Field(description="One line that names the trial.")
     purpose: Text = Field(description="What the scenario is for.")

@@ -122,6 +122,7 @@ class Reading:
 
     def __init__(self, data: Mapping[str, Any]) -> None:
         self.findings: list[Finding] = []
+        self._added: set[tuple[Path, str]] = set()
         self.fields: dict[Path, Mapping[str, FieldInfo]] = {}
         self._paths: dict[int, Path] = {}
         self._renamed: dict[Path, Path] = {}
@@ -141,6 +142,8 @@ class Reading:
             # A table is recognised by its identity, since a validator is not told where it stands.
             self._paths[id(table)] = path
             return table
+        if isinstance(value, np.ndarray):
+            value = value.tolist()
         if isinstance(value, list | tuple):
             return tuple(self._copy(item, (*path, i)) for i, item in enumerate(value))
         return value.item() if isinstance(value, np.generic) else value
@@ -148,7 +151,8 @@ class Reading:
     def add(self, finding: Finding) -> None:
         """Record a finding, once, under the keys that the user wrote."""
         finding = finding._replace(path=self.as_written(finding.path))
-        if not any(f.path == finding.path and f.rule == finding.rule for f in self.findings):
+        if (finding.path, finding.rule) not in self._added:
+            self._added.add((finding.path, finding.rule))
             self.findings.append(finding)
 
     def as_written(self, path: Path) -> Path:

@@ -12,16 +12,14 @@ from itertools import pairwise, product
 from typing import NamedTuple
 
 from simulate.scenario.distributions import (
-    EndpointByStratum,
-    EndpointDistribution,
     Exponential,
     PiecewiseExponential,
     Relative,
-    StratumDistribution,
     SurvivalPoint,
     Weibull,
 )
 from simulate.scenario.hazards import Hazard
+from simulate.scenario.kinds import EndpointByStratum, EndpointDistribution, StratumDistribution
 from simulate.scenario.models import Factor, JointPrevalence, Scenario
 
 RealFunction = Callable[[float], float]
