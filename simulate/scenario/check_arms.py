@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import product
 
 from simulate.scenario.distributions import Relative
 from simulate.scenario.draft import Draft
@@ -126,12 +127,17 @@ def _path_in(tables: Tables, arm: str, cell: Cell) -> Path:
 def _check_hazards(tables: Tables, cells: tuple[Cell, ...]) -> list[Finding]:
     """Check that the figures give hazards that a computer can hold."""
     found: dict[Path, Finding] = {}
-    for arm in tables:
-        for cell in cells:
+    # An arm relative to a broken one is not a second problem.
+    for is_relative in (False, True):
+        for arm, cell in product(tables, cells):
+            definition = definition_in(tables[arm], cell.levels)
             path = _path_in(tables, arm, cell)
-            rule = _hazard_rule(partial(hazard_in, tables, arm, cell.levels))
-            if rule and path not in found:
-                found[path] = Finding(path, rule)
+            if isinstance(definition, Relative) == is_relative and path not in found:
+                rule = _hazard_rule(partial(hazard_in, tables, arm, cell.levels))
+                if rule:
+                    found[path] = Finding(path, rule)
+        if found:
+            break
     return list(found.values())
 
 

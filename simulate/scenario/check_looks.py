@@ -44,8 +44,10 @@ def check_analyses(draft: Draft) -> Iterator[Finding]:
     yield from _check_order(draft)
     hypotheses = None if draft.hypotheses is None else list(draft.hypotheses.values())
     sound = [hypothesis for hypothesis in hypotheses or () if hypothesis is not None]
-    if hypotheses and len(sound) == len(hypotheses) and all(h.analyses for h in sound):
-        used = {name for hypothesis in sound for name in hypothesis.analyses}
+    used = {name for hypothesis in sound for name in hypothesis.analyses}
+    # A hypothesis that is broken, names none or misspells one may have meant any of them.
+    is_told = len(sound) == len(hypotheses or ()) and all(h.analyses for h in sound)
+    if hypotheses and is_told and used <= analyses.keys():
         for name in analyses:
             if name not in used:
                 remedy = "add it to the analyses of a hypothesis, or remove it"
@@ -166,8 +168,7 @@ def _check_looks_of(path: Path, hypothesis: Hypothesis, planned: list[str]) -> I
         yield Finding((*path, "alpha"), rule, remedy=remedy)
     values = hypothesis.critical_values
     if values is not None and len(values) != len(looks):
-        n_looks = "1 analysis" if len(looks) == 1 else f"{len(looks)} analyses"
-        rule = f"must have one value for each look, and there are {n_looks}"
+        rule = f"must have one value for each look, {len(looks)} in all"
         yield Finding((*path, "critical_values"), rule)
 
 

@@ -127,7 +127,10 @@ def _validated(reading: Reading, path: Path, kind: Any, value: Any) -> Any:
         return TypeAdapter(kind).validate_python(value, strict=True, context=reading)
     except ValidationError as error:
         for item in error.errors(include_url=False):
-            reading.add(_finding(reading, path, item))
+            # An array of broken elements is counted short of them; it is not short.
+            is_short = item["type"] != "too_short" or len(item["input"]) < item["ctx"]["min_length"]
+            if is_short:
+                reading.add(_finding(reading, path, item))
         return None
 
 
@@ -152,6 +155,8 @@ def _finding(reading: Reading, path: Path, item: ErrorDetails) -> Finding:
         return Finding(path, rule, remedy=did_you_mean(item["input"], names))
     if item["loc"] and item["loc"][-1] == "[key]":
         return Finding(path, NAME_RULE, f"'{path[-1]}'")
+    if kind == "int_type" and isinstance(item["input"], float) and item["input"].is_integer():
+        return Finding(path, _RULES[kind], remedy=f"write {int(item['input'])}")
     limits = {key: _limit(key, value) for key, value in context.items()}
     return Finding(path, _RULES.get(kind, "is not a value that can stand here").format(**limits))
 
