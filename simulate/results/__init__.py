@@ -1,0 +1,1 @@
+"""From statistics to decisions to operating characteristics and their twins: pure functions."""

@@ -1,0 +1,82 @@
+"""Strata and arms: who is in which cell."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulate.engine.arrays import FloatArray, IntArray
+from simulate.engine.compile import kernel
+from simulate.engine.philox import draw_arrangements
+
+
+@kernel
+def assign_strata(uniforms: FloatArray, upper: FloatArray, n: int, stratum: IntArray) -> None:
+    """Stratum of each patient: the number of cumulative prevalences at or below its uniform."""
+    for i in range(n):
+        stratum[i] = 0
+    for s in range(len(upper) - 1):
+        for i in range(n):
+            stratum[i] += int(uniforms[i] >= upper[s])
+
+
+@kernel
+def randomise(
+    seed: np.uint64,
+    trial: np.uint64,
+    arrangements: NDArray[np.int8],
+    n: int,
+    picks: IntArray,
+    arm: IntArray,
+) -> None:
+    """Arm of each patient by permuted blocks in order of entry, (n,)."""
+    n_arrangements, size = arrangements.shape
+    n_blocks = (n + size - 1) // size
+    draw_arrangements(seed, trial, 0, n_blocks, n_arrangements, picks)
+    for block in range(n_blocks - 1):
+        for j in range(size):
+            arm[block * size + j] = arrangements[picks[block], j]
+    for i in range((n_blocks - 1) * size, n):
+        arm[i] = arrangements[picks[n_blocks - 1], i - (n_blocks - 1) * size]
+
+
+@kernel
+def randomise_within_strata(
+    seed: np.uint64,
+    trial: np.uint64,
+    arrangements: NDArray[np.int8],
+    stratum: IntArray,
+    n: int,
+    n_strata: int,
+    picks: IntArray,
+    next_place: IntArray,
+    arm: IntArray,
+) -> None:
+    """Arm of each patient by permuted blocks in order of entry within the stratum, (n,).
+
+    ``picks`` (n + n_strata,) and ``next_place`` (n_strata + 1,) are scratch.
+    """
+    n_arrangements, size = arrangements.shape
+    for s in range(n_strata):
+        next_place[s] = 0
+    for i in range(n):
+        next_place[stratum[i]] += 1
+    # Each stratum's blocks stand together in `picks`; `next_place` becomes the place, counted in
+    # patients, of the stratum's next one.
+    first = 0
+    for s in range(n_strata):
+        n_blocks = (next_place[s] + size - 1) // size
+        draw_arrangements(seed, trial, s, n_blocks, n_arrangements, picks[first:])
+        next_place[s] = first * size
+        first += n_blocks
+    for i in range(n):
+        place = next_place[stratum[i]]
+        next_place[stratum[i]] = place + 1
+        arm[i] = arrangements[picks[place // size], place % size]
+
+
+@kernel
+def assign_cells(arm: IntArray, stratum: IntArray, n_strata: int, n: int, cell: IntArray) -> None:
+    """Cell of each patient, ``arm * n_strata + stratum``, (n,)."""
+    for i in range(n):
+        cell[i] = arm[i] * n_strata + stratum[i]

@@ -1,0 +1,115 @@
+"""From uniforms to calendar: entry, event and dropout times, and the end of follow-up."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulate.engine.arrays import DROPOUT, EVENT, FOLLOWED_TO_END, FloatArray, Hazards, IntArray
+from simulate.engine.compile import kernel
+from simulate.engine.elementary import exp, log
+
+
+@kernel
+def unit_exponentials(values: FloatArray, n: int) -> None:
+    """Turn uniforms into exponential times of rate 1, ``-log(u)``, in place, (n,)."""
+    for i in range(n):
+        values[i] = -log(values[i])
+
+
+@kernel
+def poisson_entries(
+    gaps: FloatArray,
+    start: FloatArray,
+    cumulative: FloatArray,
+    inverse_rate: FloatArray,
+    n: int,
+    entry: FloatArray,
+) -> None:
+    """Entry times (calendar months) of a Poisson process with a rate that changes in steps, (n,).
+
+    On the scale of the cumulative accrual the process has rate 1: the running sum of the unit
+    exponential ``gaps``, mapped back through the steps.
+    """
+    step = 0
+    last = len(start) - 1
+    total = 0.0
+    for i in range(n):
+        total += gaps[i]
+        # A pause has the same cumulative accrual at both ends; nobody enters in it.
+        while step < last and total >= cumulative[step + 1]:
+            step += 1
+        entry[i] = start[step] + (total - cumulative[step]) * inverse_rate[step]
+
+
+@kernel
+def invert_hazards(
+    exponentials: FloatArray, cell: IntArray, hazards: Hazards, n: int, out: FloatArray
+) -> None:
+    """Months at which the cumulative hazard of each patient's cell reaches ``exponentials``, (n,).
+
+    Infinite where it never does.
+    """
+    if hazards.never:
+        for i in range(n):
+            out[i] = np.inf
+        return
+    if hazards.single_rates:
+        for i in range(n):
+            out[i] = exponentials[i] * hazards.inverse_slope[cell[i]]
+    else:
+        _invert_pieces(exponentials, cell, hazards, n, out)
+    if not hazards.all_linear:
+        _unstretch_clock(cell, hazards, n, out)
+
+
+@kernel
+def _invert_pieces(
+    exponentials: FloatArray, cell: IntArray, hazards: Hazards, n: int, out: FloatArray
+) -> None:
+    """Clock at which a cumulative hazard of several pieces reaches ``exponentials``, (n,)."""
+    for i in range(n):
+        piece = hazards.first_piece[cell[i]]
+        last = hazards.first_piece[cell[i] + 1] - 1
+        target = exponentials[i]
+        while piece < last and target > hazards.cumulative[piece + 1]:
+            piece += 1
+        excess = target - hazards.cumulative[piece]
+        out[i] = hazards.clock[piece] + excess * hazards.inverse_slope[piece]
+
+
+@kernel
+def _unstretch_clock(cell: IntArray, hazards: Hazards, n: int, out: FloatArray) -> None:
+    """Weibull clock to months, ``scale * y ** (1 / shape)``, in place, (n,)."""
+    for i in range(n):
+        y = out[i]
+        power = hazards.inverse_shape[cell[i]]
+        if power != 1.0 and y < np.inf:
+            out[i] = hazards.scale[cell[i]] * exp(power * log(y))
+
+
+@kernel
+def end_follow_up(
+    event: FloatArray,
+    dropout: FloatArray,
+    maximum_follow_up: float,
+    entry: FloatArray,
+    n: int,
+    end: FloatArray,
+    outcome: IntArray,
+    calendar_end: FloatArray,
+    calendar_event: FloatArray,
+) -> None:
+    """When and why each patient's follow-up ends if no cutoff comes first, (n,).
+
+    At equal times an event precedes a dropout, and a dropout the end of planned follow-up.
+    """
+    for i in range(n):
+        censored = min(dropout[i], maximum_follow_up)
+        time = min(event[i], censored)
+        has_event = (event[i] <= censored) & (event[i] < np.inf)
+        has_dropout = (not has_event) & (dropout[i] <= maximum_follow_up) & (dropout[i] < np.inf)
+        calendar = entry[i] + time
+        end[i] = time
+        calendar_end[i] = calendar
+        calendar_event[i] = calendar if has_event else np.inf
+        outcome[i] = EVENT if has_event else (DROPOUT if has_dropout else FOLLOWED_TO_END)

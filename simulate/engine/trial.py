@@ -1,0 +1,268 @@
+"""The one loop over trials."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from simulate.engine.allocation import (
+    assign_cells,
+    assign_strata,
+    randomise,
+    randomise_within_strata,
+)
+from simulate.engine.arrays import (
+    CONTROL,
+    ESTIMATE_NONE,
+    EXPERIMENTAL,
+    POISSON,
+    STATUS_LOOK_SKIPPED,
+    STATUS_NO_INFORMATION,
+    STATUS_TARGET_NOT_REACHED,
+    Plan,
+    Statistics,
+    Workspace,
+)
+from simulate.engine.compile import inlined_kernel, kernel
+from simulate.engine.cox import cox
+from simulate.engine.cutoffs import count_entered, look_cutoff
+from simulate.engine.logrank import logrank, scan_risk_sets
+from simulate.engine.ordering import build_keys, count_outcomes, gather_segments, sort_keys
+from simulate.engine.philox import draw_core, draw_stratum
+from simulate.engine.times import (
+    end_follow_up,
+    invert_hazards,
+    poisson_entries,
+    unit_exponentials,
+)
+
+
+@kernel
+def simulate_trials(
+    plan: Plan,
+    seed: np.uint64,
+    start: int,
+    stop: int,
+    workspace: Workspace,
+    statistics: Statistics,
+    first_row: int,
+) -> None:
+    """Simulate trials ``start`` to ``stop - 1`` into ``statistics`` from ``first_row`` on.
+
+    Parameters
+    ----------
+    plan : Plan
+        The trial.
+    seed : np.uint64
+        Key of the random numbers.
+    start, stop : int
+        Range of trial numbers; each trial depends on nothing but the plan, the seed and its number.
+    workspace : Workspace
+        Scratch memory made for this plan.
+    statistics : Statistics
+        Filled at ``[first_row : first_row + stop - start]``.
+    first_row : int
+        Where trial ``start`` goes.
+    """
+    for trial in range(start, stop):
+        make_patients(plan, seed, np.uint64(trial), workspace)
+        analyse(plan, workspace, statistics, first_row + trial - start)
+
+
+@inlined_kernel
+def make_patients(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Workspace) -> None:
+    """Make all planned patients of one trial, in order of entry, in ``workspace.patients``."""
+    n = plan.n_patients
+    patients = workspace.patients
+    draw_core(seed, trial, n, workspace.draw_event, workspace.draw_entry, workspace.draw_dropout)
+    if plan.n_strata > 1:
+        draw_stratum(seed, trial, n, workspace.float_scratch)
+        assign_strata(workspace.float_scratch, plan.stratum_upper, n, patients.stratum)
+    if plan.within_strata:
+        randomise_within_strata(
+            seed,
+            trial,
+            plan.arrangements,
+            patients.stratum,
+            n,
+            plan.n_strata,
+            workspace.picks,
+            workspace.per_stratum,
+            patients.arm,
+        )
+    else:
+        randomise(seed, trial, plan.arrangements, n, workspace.picks, patients.arm)
+    assign_cells(patients.arm, patients.stratum, plan.n_strata, n, patients.cell)
+    if plan.arrivals == POISSON:
+        unit_exponentials(workspace.draw_entry, n)
+        poisson_entries(
+            workspace.draw_entry,
+            plan.accrual_start,
+            plan.accrual_cumulative,
+            plan.accrual_inverse_rate,
+            n,
+            patients.entry,
+        )
+    else:
+        for i in range(n):
+            patients.entry[i] = plan.fixed_entry[i]
+    unit_exponentials(workspace.draw_event, n)
+    invert_hazards(workspace.draw_event, patients.cell, plan.events, n, patients.event)
+    if not plan.dropouts.never:
+        unit_exponentials(workspace.draw_dropout, n)
+    invert_hazards(workspace.draw_dropout, patients.cell, plan.dropouts, n, patients.dropout)
+    end_follow_up(
+        patients.event,
+        patients.dropout,
+        plan.maximum_follow_up,
+        patients.entry,
+        n,
+        patients.end,
+        patients.outcome,
+        patients.calendar_end,
+        patients.calendar_event,
+    )
+
+
+@inlined_kernel
+def analyse(plan: Plan, workspace: Workspace, statistics: Statistics, trial_row: int) -> None:
+    """Every look of one trial, in order, and every hypothesis tested at it."""
+    cutoff = 0.0
+    previous_cutoff = 0.0
+    skipped = False
+    target_missed = False
+    look = -1
+    for row in range(len(plan.row_look)):
+        while look < plan.row_look[row]:
+            look += 1
+            cutoff, target_missed = look_cutoff(plan, workspace, look, previous_cutoff)
+            skipped = cutoff == np.inf
+            if not skipped:
+                previous_cutoff = cutoff
+        status = STATUS_TARGET_NOT_REACHED if target_missed else 0
+        if skipped:
+            skip_row(statistics, trial_row, row, status | STATUS_LOOK_SKIPPED)
+        else:
+            analyse_hypothesis(plan, workspace, statistics, trial_row, row, cutoff, status)
+
+
+@inlined_kernel
+def skip_row(statistics: Statistics, trial_row: int, row: int, status: int) -> None:
+    """Write the row of a look that did not take place."""
+    statistics.status[trial_row, row] = status
+    statistics.cutoff[trial_row, row] = np.nan
+    statistics.patients_experimental[trial_row, row] = 0
+    statistics.patients_control[trial_row, row] = 0
+    statistics.events_experimental[trial_row, row] = 0
+    statistics.events_control[trial_row, row] = 0
+    statistics.dropouts_experimental[trial_row, row] = 0
+    statistics.dropouts_control[trial_row, row] = 0
+    statistics.score[trial_row, row] = np.nan
+    statistics.information[trial_row, row] = np.nan
+    statistics.z[trial_row, row] = np.nan
+    statistics.estimate[trial_row, row] = np.nan
+    statistics.se[trial_row, row] = np.nan
+
+
+@inlined_kernel
+def analyse_hypothesis(
+    plan: Plan,
+    workspace: Workspace,
+    statistics: Statistics,
+    trial_row: int,
+    row: int,
+    cutoff: float,
+    status: int,
+) -> None:
+    """Count, order and test the compared arms at ``cutoff``, and write the row."""
+    hypothesis = plan.row_hypothesis[row]
+    patients = workspace.patients
+    role_of_cell = plan.role[hypothesis]
+    n_entered = count_entered(patients.entry, plan.n_patients, cutoff)
+    experimental = count_outcomes(patients, n_entered, cutoff, role_of_cell, EXPERIMENTAL)
+    control = count_outcomes(patients, n_entered, cutoff, role_of_cell, CONTROL)
+
+    n_rows, n_tied = order_and_scan(plan, workspace, hypothesis, n_entered, cutoff)
+    null_hazard_ratio = plan.null_hazard_ratio[hypothesis]
+    expected, information = logrank(
+        workspace.rows,
+        n_rows,
+        n_tied,
+        null_hazard_ratio,
+        workspace.float_scratch,
+        workspace.float_scratch_2,
+    )
+    observed = experimental[1]
+    score = expected - observed
+    z = np.nan
+    if information > 0.0:
+        z = score / math.sqrt(information)
+    else:
+        status |= STATUS_NO_INFORMATION
+    beta = np.nan
+    se = np.nan
+    if plan.estimate[hypothesis] != ESTIMATE_NONE:
+        start = -score / information if information > 0.0 else 0.0
+        beta, se, flag = cox(
+            workspace.rows,
+            n_rows,
+            n_tied,
+            plan.estimate[hypothesis],
+            observed,
+            start,
+            workspace.float_scratch,
+            workspace.float_scratch_2,
+        )
+        if flag != 0:
+            beta = np.nan
+            se = np.nan
+        status |= flag
+
+    statistics.status[trial_row, row] = status
+    statistics.cutoff[trial_row, row] = cutoff
+    statistics.patients_experimental[trial_row, row] = experimental[0]
+    statistics.patients_control[trial_row, row] = control[0]
+    statistics.events_experimental[trial_row, row] = experimental[1]
+    statistics.events_control[trial_row, row] = control[1]
+    statistics.dropouts_experimental[trial_row, row] = experimental[2]
+    statistics.dropouts_control[trial_row, row] = control[2]
+    statistics.score[trial_row, row] = score
+    statistics.information[trial_row, row] = information
+    statistics.z[trial_row, row] = z
+    statistics.estimate[trial_row, row] = beta
+    statistics.se[trial_row, row] = se
+
+
+@inlined_kernel
+def order_and_scan(
+    plan: Plan, workspace: Workspace, hypothesis: int, n_entered: int, cutoff: float
+) -> tuple[int, int]:
+    """Fill the risk sets of one hypothesis; returns their number and the number of tied events."""
+    role_of_cell = plan.role[hypothesis]
+    build_keys(workspace.patients, n_entered, cutoff, role_of_cell, workspace.keys)
+    keys = workspace.keys
+    segment = workspace.segment
+    n_segments = 1
+    segment[0] = 0
+    segment[1] = n_entered
+    if plan.stratified[hypothesis] or not plan.all_compared[hypothesis]:
+        n_segments = plan.n_strata if plan.stratified[hypothesis] else 1
+        keys = workspace.sorted_keys
+        gather_segments(
+            workspace.keys,
+            workspace.patients,
+            n_entered,
+            role_of_cell,
+            n_segments,
+            segment,
+            workspace.per_stratum,
+            keys,
+        )
+    n_rows = 0
+    n_tied = 0
+    for s in range(n_segments):
+        sort_keys(keys, segment[s], segment[s + 1], workspace.buffer, workspace.digit_counts)
+        n_rows, tied = scan_risk_sets(keys, segment[s], segment[s + 1], n_rows, workspace.rows)
+        n_tied += tied
+    return n_rows, n_tied

@@ -1,0 +1,93 @@
+"""Estimates from independent trials, each with its Monte Carlo standard error."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+FEW = 10
+# Half-width of a 68.3 % interval in standard errors: one.
+ONE_SE = 1.0
+
+
+class Estimate(NamedTuple):
+    """An estimate, its Monte Carlo standard error and the number of trials behind it.
+
+    NaN where there are too few trials to say.
+    """
+
+    value: float
+    mcse: float
+    n_trials: int
+
+
+def proportion(successes: int, n_trials: int) -> Estimate:
+    """Proportion of trials.
+
+    The error is binomial, ``sqrt(p (1 - p) / n)``; with fewer than ten successes or failures it is
+    the half-width of Wilson's 68.3 % interval (Wilson 1927), which is not 0 at 0 or 1.
+    """
+    if n_trials == 0:
+        return Estimate(math.nan, math.nan, 0)
+    p = successes / n_trials
+    variance = p * (1.0 - p) / n_trials
+    if min(successes, n_trials - successes) >= FEW:
+        return Estimate(p, math.sqrt(variance), n_trials)
+    widening = ONE_SE**2 / n_trials
+    half_width = ONE_SE * math.sqrt(variance + widening / (4.0 * n_trials)) / (1.0 + widening)
+    return Estimate(p, half_width, n_trials)
+
+
+def mean(values: NDArray[Any]) -> Estimate:
+    """Mean of ``values`` (n_trials,), with the standard deviation over the root of n."""
+    n = len(values)
+    if n == 0:
+        return Estimate(math.nan, math.nan, 0)
+    error = float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else math.nan
+    return Estimate(float(np.mean(values)), error, n)
+
+
+def standard_deviation(values: NDArray[Any]) -> Estimate:
+    """Standard deviation of ``values`` (n_trials,).
+
+    Its error comes from ``Var(s**2) = (m4 - s**4 (n - 3) / (n - 1)) / n``, with the fourth central
+    moment ``m4``, by the delta method.
+    """
+    n = len(values)
+    if n < 2:
+        return Estimate(math.nan, math.nan, n)
+    deviations = np.asarray(values, dtype=np.float64) - np.mean(values)
+    variance = float(np.sum(deviations**2)) / (n - 1)
+    if variance == 0.0:
+        return Estimate(0.0, 0.0, n)
+    fourth = float(np.mean(deviations**4))
+    of_variance = max(fourth - variance**2 * (n - 3) / (n - 1), 0.0) / n
+    deviation = math.sqrt(variance)
+    return Estimate(deviation, math.sqrt(of_variance) / (2.0 * deviation), n)
+
+
+def quantiles(values: NDArray[Any], probabilities: tuple[float, ...]) -> list[Estimate]:
+    """Quantiles of ``values`` (n_trials,): order statistics, with errors from order statistics.
+
+    The error is half the distance between the order statistics one binomial standard deviation
+    below and above the rank.
+    """
+    n = len(values)
+    if n == 0:
+        return [Estimate(math.nan, math.nan, 0) for _ in probabilities]
+    ranks: list[int] = []
+    for p in probabilities:
+        spread = math.sqrt(n * p * (1.0 - p))
+        ranks += [
+            min(max(math.ceil(rank) - 1, 0), n - 1)
+            for rank in (n * p, n * p - spread, n * p + spread)
+        ]
+    ordered = np.partition(np.asarray(values, dtype=np.float64), sorted(set(ranks)))
+    picked = [float(ordered[rank]) for rank in ranks]
+    return [
+        Estimate(picked[3 * j], (picked[3 * j + 2] - picked[3 * j + 1]) / 2.0, n)
+        for j in range(len(probabilities))
+    ]

@@ -1,0 +1,150 @@
+"""Analytic twins: the same figure from a closed form, beside the simulated one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from simulate.results.characteristics import COUNTED, OVERALL, Row
+from simulate.results.closed_forms import ExpectedLook, closed_form_power, expected_looks
+from simulate.scenario.looks import EventTrigger
+from simulate.scenario.models import Scenario
+
+STANDARD_ERRORS = 4.0
+POWER_TOLERANCE = 0.015
+STRATIFIED_POWER_TOLERANCE = 0.03
+LOOK_TIME_TOLERANCE = 0.02
+
+
+class Twin(NamedTuple):
+    """A simulated figure and what a closed form says of it.
+
+    Attributes
+    ----------
+    hypothesis, analysis, measure, condition : str
+        The row of the operating characteristics.
+    estimate, mcse : float
+        Simulated figure and its Monte Carlo standard error.
+    twin : float
+        The closed form's.
+    kind : str
+        "exact", or "approximate" if the closed form is.
+    method : str
+        The closed form.
+    tolerance : float
+        What an approximation may differ by, beyond Monte Carlo error.
+    flagged : bool
+        The two differ by more than four standard errors and the tolerance.
+    """
+
+    hypothesis: str
+    analysis: str
+    measure: str
+    condition: str
+    estimate: float
+    mcse: float
+    twin: float
+    kind: str
+    method: str
+    tolerance: float
+    flagged: bool
+
+
+class _Expected(NamedTuple):
+    """A closed form's figure for one row."""
+
+    hypothesis: str
+    analysis: str
+    measure: str
+    value: float
+    exact: bool
+    method: str
+    tolerance: float
+
+
+def twins(scenario: Scenario, rows: Sequence[Row]) -> list[Twin]:
+    """Twins of the operating characteristics that have one.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        What was simulated.
+    rows : sequence of Row
+        Its operating characteristics.
+
+    Returns
+    -------
+    list of Twin
+        Exact twins: counts at looks whose month is the same in every trial. Approximate twins:
+        months of looks at a number of events; rejection probabilities under one hazard ratio.
+    """
+    found = {(r.hypothesis, r.analysis, r.measure, r.condition): r for r in rows}
+    pairs = []
+    for expected in _expectations(scenario):
+        row = found[(expected.hypothesis, expected.analysis, expected.measure, "all")]
+        pairs.append(_pair(row, expected))
+    return pairs
+
+
+def _pair(row: Row, expected: _Expected) -> Twin:
+    """Put the two figures together and judge the difference."""
+    allowed = STANDARD_ERRORS * row.mcse + expected.tolerance
+    # A fixed count has no Monte Carlo error, but the closed form has rounding error.
+    allowed = max(allowed, 1e-6 * max(abs(expected.value), 1.0))
+    return Twin(
+        hypothesis=row.hypothesis,
+        analysis=row.analysis,
+        measure=row.measure,
+        condition=row.condition,
+        estimate=row.estimate,
+        mcse=row.mcse,
+        twin=expected.value,
+        kind="exact" if expected.exact else "approximate",
+        method=expected.method,
+        tolerance=expected.tolerance,
+        flagged=bool(abs(row.estimate - expected.value) > allowed),
+    )
+
+
+def _expectations(scenario: Scenario) -> Iterator[_Expected]:
+    """Everything that closed forms say about the rows of a scenario."""
+    looks = {look.analysis: look for look in expected_looks(scenario)}
+    for name, hypothesis in scenario.hypotheses.items():
+        power = closed_form_power(scenario, name)
+        if power is not None:
+            yield from _powers(scenario, name, power)
+        for analysis in hypothesis.analyses:
+            look = looks[analysis]
+            if look.fixed:
+                yield from _counts(scenario, name, look)
+            elif isinstance(scenario.analyses[analysis].trigger, EventTrigger) and math.isfinite(
+                look.month
+            ):
+                tolerance = LOOK_TIME_TOLERANCE * look.month
+                method = "month at which the expected events reach the number"
+                yield _Expected(
+                    name, analysis, "look_time_mean", look.month, False, method, tolerance
+                )
+
+
+def _powers(scenario: Scenario, name: str, power: Sequence[float]) -> Iterator[_Expected]:
+    """Rejection probability by each look and overall."""
+    stratified = scenario.hypotheses[name].test.stratified
+    tolerance = STRATIFIED_POWER_TOLERANCE if stratified else POWER_TOLERANCE
+    method = "Schoenfeld 1981, normal increments"
+    for analysis, value in zip(scenario.hypotheses[name].analyses, power, strict=True):
+        measure = "cumulative_rejection_probability"
+        yield _Expected(name, analysis, measure, value, False, method, tolerance)
+    yield _Expected(name, OVERALL, "rejection_probability", power[-1], False, method, tolerance)
+
+
+def _counts(scenario: Scenario, name: str, look: ExpectedLook) -> Iterator[_Expected]:
+    """Patients, events and dropouts at a fixed month, by arm."""
+    arms = scenario.hypotheses[name].arms
+    method = "expected number at a calendar month"
+    for counted in COUNTED:
+        by_arm: dict[str, float] = getattr(look, counted)
+        for part, arm in (("experimental", arms.experimental), ("control", arms.control)):
+            measure = f"{counted}_{part}_mean"
+            yield _Expected(name, look.analysis, measure, by_arm[arm], True, method, 0.0)

@@ -1,0 +1,69 @@
+"""Which hypothesis is tested at which analysis: the rows that each trial yields."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+from typing import NamedTuple
+
+from simulate.scenario.hazards import constant_hazard_ratio
+from simulate.scenario.models import Scenario
+from simulate.scenario.resolve import event_hazards
+
+
+class Comparison(NamedTuple):
+    """One planned test.
+
+    Attributes
+    ----------
+    analysis, hypothesis : str
+        Names in the scenario.
+    analysis_number, hypothesis_number : int
+        Their places in the scenario, from 0.
+    critical_value : float
+        The z at or above which the hypothesis is rejected here.
+    """
+
+    analysis: str
+    hypothesis: str
+    analysis_number: int
+    hypothesis_number: int
+    critical_value: float
+
+
+def planned_comparisons(scenario: Scenario) -> tuple[Comparison, ...]:
+    """All planned tests of a scenario, by analysis and then by hypothesis."""
+    return tuple(
+        Comparison(analysis, hypothesis, k, h, critical_values(scenario, hypothesis)[analysis])
+        for k, analysis in enumerate(scenario.analyses)
+        for h, hypothesis in enumerate(scenario.hypotheses)
+        if analysis in scenario.hypotheses[hypothesis].analyses
+    )
+
+
+def critical_values(scenario: Scenario, hypothesis: str) -> dict[str, float]:
+    """Critical z of a hypothesis at each of its analyses, by the name of the analysis."""
+    chosen = scenario.hypotheses[hypothesis]
+    if chosen.alpha is not None:
+        return dict.fromkeys(chosen.analyses, -NormalDist().inv_cdf(chosen.alpha))
+    return dict(zip(chosen.analyses, chosen.critical_values or (), strict=True))
+
+
+def constant_log_hazard_ratio(scenario: Scenario, hypothesis: str) -> float | None:
+    """Log hazard ratio that a hypothesis's test and estimate are about, if there is one.
+
+    There is one if the hazard ratio is the same at all times and in all strata, and the test
+    either is stratified or meets one control hazard in all strata: otherwise the hazard ratio
+    over all patients changes with time.
+    """
+    chosen = scenario.hypotheses[hypothesis]
+    hazards = event_hazards(scenario, chosen.endpoint)
+    experimental = hazards[chosen.arms.experimental]
+    control = hazards[chosen.arms.control]
+    ratios = [constant_hazard_ratio(e, c) for e, c in zip(experimental, control, strict=True)]
+    known = [ratio for ratio in ratios if ratio is not None]
+    if len(known) < len(ratios) or max(known) - min(known) > 1e-9 * max(known):
+        return None
+    if not chosen.test.stratified and len(set(control)) > 1:
+        return None
+    return math.log(known[0])
