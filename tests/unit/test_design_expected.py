@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -28,8 +30,18 @@ def weibull(shape: float, scale_months: float) -> Hazard:
 
 DELAYED = Hazard(1.0, 1.0, (0.0, 4.0, 9.0), (0.0, 0.1, 0.02))
 BURST = Hazard(1.0, 1.0, (0.0, 12.0), (0.01, 50.0))
+# A clock that stretches far after a change while its cumulative hazard hardly rises.
+WANING = Hazard(3.0, 24.0, (0.0, 1.0, 2.0, 20.0), (0.0, 0.0, 2.0, 0.01171875))
 NOTHING = exponential(0.0)
-EVENTS = [exponential(0.06), weibull(0.3, 10.0), weibull(5.0, 10.0), DELAYED, BURST, NOTHING]
+EVENTS = [
+    exponential(0.06),
+    weibull(0.3, 10.0),
+    weibull(5.0, 10.0),
+    DELAYED,
+    BURST,
+    WANING,
+    NOTHING,
+]
 DROPOUTS = [None, exponential(0.02), weibull(0.3, 12.0), weibull(5.0, 12.0), NOTHING]
 ACCRUALS = [
     Accrual(60, "evenly_spaced", (0.0, 2.0, 5.0), (4.0, 0.0, 8.0)),
@@ -202,6 +214,12 @@ def test_infinite_calendar_time_is_the_end() -> None:
         assert counts.patients[0, 0] == pytest.approx(60.0, rel=1e-12)
         assert counts.events[0, 0] == pytest.approx(45.0, rel=1e-10)
         assert counts.dropouts[0, 0] == pytest.approx(15.0, rel=1e-10)
+
+
+def test_scipy_is_not_imported_at_start_up() -> None:
+    rooms = "simulate.design.expected, simulate.design.crossing, simulate.design.schoenfeld"
+    check = f"import sys, {rooms}; sys.exit('scipy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 
 def test_refused_arguments() -> None:
