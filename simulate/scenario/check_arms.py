@@ -127,17 +127,16 @@ def _path_in(tables: Tables, arm: str, cell: Cell) -> Path:
 def _check_hazards(tables: Tables, cells: tuple[Cell, ...]) -> list[Finding]:
     """Check that the figures give hazards that a computer can hold."""
     found: dict[Path, Finding] = {}
-    # An arm relative to a broken one is not a second problem.
-    for is_relative in (False, True):
-        for arm, cell in product(tables, cells):
-            definition = definition_in(tables[arm], cell.levels)
-            path = _path_in(tables, arm, cell)
-            if isinstance(definition, Relative) == is_relative and path not in found:
-                rule = _hazard_rule(partial(hazard_in, tables, arm, cell.levels))
-                if rule:
-                    found[path] = Finding(path, rule)
-        if found:
-            break
+    for cell, arm in product(cells, tables):
+        # From the arm that stands alone on: an arm relative to a broken one is no second problem.
+        for link in reversed(_chain(tables, arm, cell)):
+            path = _path_in(tables, link, cell)
+            if path in found:
+                break
+            rule = _hazard_rule(partial(hazard_in, tables, link, cell.levels))
+            if rule:
+                found[path] = Finding(path, rule)
+                break
     return list(found.values())
 
 

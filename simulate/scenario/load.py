@@ -15,7 +15,15 @@ from simulate.scenario.checks import cross_checks
 from simulate.scenario.draft import read_draft
 from simulate.scenario.models import Scenario
 from simulate.scenario.overrides import apply_overrides
-from simulate.scenario.reading import Finding, Path, PlainTable, Reading, path_text, toml_text
+from simulate.scenario.reading import (
+    Finding,
+    Path,
+    PlainTable,
+    Reading,
+    path_text,
+    printable,
+    toml_text,
+)
 from simulate.scenario.toml_lines import line_numbers
 
 MAX_BYTES = 1024 * 1024
@@ -117,7 +125,13 @@ def _raise_findings(reading: Reading, places: _Places, problems: Sequence[Proble
 
 def _problem(finding: Finding, where: str, reading: Reading) -> Problem:
     given = reading.value_at(finding.path) if finding.given is None else finding.given
-    return Problem(path_text(finding.path), finding.rule, given, finding.remedy, where)
+    return Problem(
+        path=path_text(finding.path),
+        rule=printable(finding.rule),
+        given=printable(given),
+        remedy=printable(finding.remedy),
+        where=where,
+    )
 
 
 def _read_text(name: str) -> str:

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from simulate.scenario.reading import closest, quoted
 from simulate.scenario.tables import (
+    MAX_PATIENTS,
     NotNegative,
     Positive,
     Selector,
@@ -23,7 +24,8 @@ ENDPOINTS = ("pfs",)
 
 def _is_endpoint(value: Any) -> Any:
     if isinstance(value, str) and value not in ENDPOINTS:
-        raise rule_error(f"'{value}' is not an endpoint of this scenario ({', '.join(ENDPOINTS)})")
+        known = ", ".join(ENDPOINTS)
+        raise rule_error(f"{quoted([value])} is not an endpoint of this scenario ({known})")
     return value
 
 
@@ -34,7 +36,9 @@ class EventTrigger(Sourced):
     """A look at a number of events."""
 
     endpoint: Endpoint = Field(description="The endpoint whose events count.")
-    events: int = Field(ge=1, description="Number of events that triggers the look.")
+    events: int = Field(
+        ge=1, le=MAX_PATIENTS, description="Number of events that triggers the look."
+    )
     if_not_reached: Literal["last_event", "all_data", "skip"] = Field(
         description="The look of a trial that never has so many events: at its last event, when "
         "all follow-up has ended, or not at all.",
@@ -62,6 +66,7 @@ class FollowUpTrigger(Sourced):
     after_patients: int | None = Field(
         default=None,
         ge=1,
+        le=MAX_PATIENTS,
         description="Count from the entry of the patient of this number, not from the last.",
     )
 

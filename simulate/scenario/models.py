@@ -10,6 +10,7 @@ from simulate.scenario.distributions import steps_in_order
 from simulate.scenario.kinds import DropoutDistribution, EndpointDistribution
 from simulate.scenario.looks import Analysis, Hypothesis
 from simulate.scenario.tables import (
+    MAX_PATIENTS,
     Name,
     NotNegative,
     Positive,
@@ -79,7 +80,7 @@ class Accrual(Sourced):
     """How patients enter."""
 
     one_of: ClassVar = ("rate_per_month", "rates_per_month")
-    patients: int = Field(ge=2, le=1_000_000, description="Planned number of patients.")
+    patients: int = Field(ge=2, le=MAX_PATIENTS, description="Planned number of patients.")
     arrivals: Literal["evenly_spaced", "poisson"] = Field(
         description="Entries at even distances, or at random (a Poisson process)."
     )
@@ -112,6 +113,7 @@ class Randomisation(Sourced):
         0,
         "Patients a block, a multiple of the sum of the ratio; default: twice that sum.",
         ge=1,
+        le=MAX_PATIENTS,
     )
     within_strata: bool = filled(
         False, "Whether each cell has blocks of its own; default: true where there are strata."

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from simulate.errors import Problem
-from simulate.scenario.reading import Path, PlainTable, path_text
+from simulate.scenario.reading import Path, PlainTable, path_text, printable
 
 
 def apply_overrides(
@@ -33,7 +33,7 @@ def apply_overrides(
     written: dict[Path, str] = {}
     problems = []
     for override in overrides:
-        option = f"--set {override}"
+        option = f"--set {printable(override)}"
         text, sign, value = override.partition("=")
         parts = [part.strip() for part in text.split(".")]
         if not sign or not all(parts):

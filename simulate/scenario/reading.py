@@ -58,16 +58,21 @@ def did_you_mean(name: object, options: Iterable[str]) -> str:
     return "" if option is None else f"did you mean '{option}'?"
 
 
+def printable(text: str) -> str:
+    """Escape what would break a line or what no terminal can show."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
 def quoted(names: Iterable[str]) -> str:
     """Names for a message: ``'a', 'b'``."""
-    return ", ".join(f"'{name}'" for name in names)
+    return ", ".join(f"'{name[:_LONGEST_GIVEN]}'" for name in names)
 
 
 def path_text(path: Path) -> str:
     """Write a path as users write it: dotted, with quotes only where TOML needs them."""
     parts = (str(part) for part in path)
     return ".".join(
-        part if _BARE_KEY.fullmatch(part) else json.dumps(part, ensure_ascii=False)
+        part if _BARE_KEY.fullmatch(part) else printable(json.dumps(part, ensure_ascii=False))
         for part in parts
     )
 
@@ -75,6 +80,7 @@ def path_text(path: Path) -> str:
 def toml_text(value: object) -> str:
     """Write a value in the notation of a TOML file, cut to 60 characters."""
     text = _toml_text(value)
+    text = printable(text)
     return text if len(text) <= _LONGEST_GIVEN else text[: _LONGEST_GIVEN - 1] + "…"
 
 
@@ -100,6 +106,11 @@ def _toml_text(value: object) -> str:
         case _:
             text = f"a {type(value).__name__}"
     return text
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text has no lone half of a surrogate pair, as from a command line in no UTF-8."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 class Reading:
@@ -135,7 +146,7 @@ class Reading:
         if isinstance(value, Mapping):
             table: PlainTable = {}
             for key, item in value.items():
-                if not isinstance(key, str):
+                if not isinstance(key, str) or not _is_unicode(key):
                     self.add(Finding(path, "must have text as its keys", toml_text(key)))
                 elif item is not None:
                     table[key] = self._copy(item, (*path, key))
@@ -146,6 +157,9 @@ class Reading:
             value = value.tolist()
         if isinstance(value, list | tuple):
             return tuple(self._copy(item, (*path, i)) for i, item in enumerate(value))
+        if isinstance(value, str) and not _is_unicode(value):
+            self.add(Finding(path, "must be valid Unicode text", toml_text(value)))
+            return ""
         return value.item() if isinstance(value, np.generic) else value
 
     def add(self, finding: Finding) -> None:

@@ -22,6 +22,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from simulate.scenario.reading import Finding, Path, Reading, quoted
 
+MAX_PATIENTS = 1_000_000
 NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]*$"
 NAME_RULE = (
     "must start with a letter and hold only letters, digits, '-' and '_', 40 characters at most"
