@@ -17,7 +17,7 @@ class Problem:
     Attributes
     ----------
     path : str
-        Dotted path of the value in the scenario, ``hypotheses.pfs.alpha``; empty for the whole file.
+        Dotted path in the scenario, ``hypotheses.pfs.alpha``; empty for the whole file.
     rule : str
         What must hold.
     given : str

@@ -1,0 +1,1 @@
+"""Results as text and figures: pure functions of results."""

@@ -122,7 +122,7 @@ def _expectations(scenario: Scenario) -> Iterator[_Expected]:
                 look.month
             ):
                 tolerance = LOOK_TIME_TOLERANCE * look.month
-                method = "month at which the expected events reach the number"
+                method = "expected events"
                 yield _Expected(
                     name, analysis, "look_time_mean", look.month, False, method, tolerance
                 )
@@ -132,7 +132,7 @@ def _powers(scenario: Scenario, name: str, power: Sequence[float]) -> Iterator[_
     """Rejection probability by each look and overall."""
     stratified = scenario.hypotheses[name].test.stratified
     tolerance = STRATIFIED_POWER_TOLERANCE if stratified else POWER_TOLERANCE
-    method = "Schoenfeld 1981, normal increments"
+    method = "Schoenfeld 1981"
     for analysis, value in zip(scenario.hypotheses[name].analyses, power, strict=True):
         measure = "cumulative_rejection_probability"
         yield _Expected(name, analysis, measure, value, False, method, tolerance)
@@ -142,7 +142,7 @@ def _powers(scenario: Scenario, name: str, power: Sequence[float]) -> Iterator[_
 def _counts(scenario: Scenario, name: str, look: ExpectedLook) -> Iterator[_Expected]:
     """Patients, events and dropouts at a fixed month, by arm."""
     arms = scenario.hypotheses[name].arms
-    method = "expected number at a calendar month"
+    method = "expected counts"
     for counted in COUNTED:
         by_arm: dict[str, float] = getattr(look, counted)
         for part, arm in (("experimental", arms.experimental), ("control", arms.control)):

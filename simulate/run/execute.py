@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -19,6 +20,8 @@ from simulate.engine.trial import simulate_trials
 BLOCK_TRIALS = 20_000
 CALL_TRIALS = 1_000
 FEWEST_BLOCKS_FOR_WORKERS = 4
+# Starting worker processes takes some two seconds.
+SECONDS_WORTH_WORKERS = 5.0
 
 Progress = Callable[[int], None]
 
@@ -94,8 +97,8 @@ def simulate(
     n_trials : int
         Number of trials.
     workers : int, optional
-        Processes; one a core if not given. Fewer than four blocks run in this process, since
-        starting others would take longer.
+        Processes. Fewer than four blocks run in this process. If not given, one a core, once the
+        first block has shown that the rest takes longer than starting them.
     progress : callable, optional
         Called with the number of trials done since it was called last.
 
@@ -106,7 +109,7 @@ def simulate(
     """
     blocks = blocks_of(n_trials)
     statistics = new_statistics(n_trials, plan)
-    for block, part in _parts(plan, seed, blocks, workers or available_cores(), progress):
+    for block, part in _parts(plan, seed, blocks, workers, progress):
         for column in Statistics._fields:
             getattr(statistics, column)[block.start : block.stop] = getattr(part, column)
     return statistics
@@ -120,15 +123,28 @@ def available_cores() -> int:
 
 
 def _parts(
-    plan: Plan, seed: int, blocks: Sequence[Block], workers: int, progress: Progress | None
+    plan: Plan, seed: int, blocks: Sequence[Block], workers: int | None, progress: Progress | None
 ) -> Iterator[tuple[Block, Statistics]]:
     """Yield simulated blocks, in any order."""
+    if workers is None:
+        compile_kernels(plan)
+        started = time.monotonic()
+        yield blocks[0], simulate_block(plan, seed, blocks[0], progress)
+        blocks = blocks[1:]
+        is_long = (time.monotonic() - started) * len(blocks) > SECONDS_WORTH_WORKERS
+        workers = available_cores() if is_long else 1
     workers = min(workers, len(blocks))
-    if workers == 1 or len(blocks) < FEWEST_BLOCKS_FOR_WORKERS:
+    if workers <= 1 or len(blocks) < FEWEST_BLOCKS_FOR_WORKERS:
         for block in blocks:
             yield block, simulate_block(plan, seed, block, progress)
-        return
+    else:
+        yield from _parts_of_workers(plan, seed, blocks, workers, progress)
 
+
+def _parts_of_workers(
+    plan: Plan, seed: int, blocks: Sequence[Block], workers: int, progress: Progress | None
+) -> Iterator[tuple[Block, Statistics]]:
+    """Yield blocks simulated by worker processes, in the order in which they are done."""
     # Imported here: small runs do not need it, and it takes time.
     from joblib import Parallel, delayed  # noqa: PLC0415
 

@@ -1,0 +1,174 @@
+"""A picture of a result: what each trial would have concluded, and when."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simulate.errors import Problem, ScenarioError, SimulateError
+from simulate.report.text import rejection_name
+from simulate.report.words import analysis_name, arm_name, hypothesis_name
+from simulate.results.closed_forms import maximum_follow_up, trial_accrual, trial_groups
+from simulate.results.decisions import decide, rejected_by_end
+from simulate.results.result import Result
+from simulate.scenario.comparisons import constant_log_hazard_ratio, planned_comparisons
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SUFFIXES = (".png", ".svg")
+REJECTED = "#1f5f8b"
+NOT_REJECTED = "#c9d3da"
+LINE = "#b3541e"
+N_BINS = 60
+N_CURVE = 120
+
+
+def check_path(path: str) -> None:
+    """Refuse a file that could not be drawn, before anything is simulated.
+
+    Raises
+    ------
+    ScenarioError
+        If the suffix is not .png or .svg or the folder does not exist.
+    """
+    file = Path(path)
+    if file.suffix.lower() not in SUFFIXES:
+        raise ScenarioError([Problem("", "must end in .png or .svg", path, where="--figure")])
+    if not file.parent.is_dir():
+        raise ScenarioError(
+            [Problem("", "must be in a folder that exists", path, where="--figure")]
+        )
+
+
+def draw(result: Result, path: str) -> None:
+    """Draw a result into a PNG or SVG file: one row of panels a hypothesis.
+
+    Left: the estimated hazard ratios (z where none was estimated) at the last look, by whether the
+    trial rejected the hypothesis. Right: expected events over calendar time, with the middle 90% of
+    the simulated months of each look.
+
+    Raises
+    ------
+    SimulateError
+        If the file cannot be written.
+    """
+    # Without pyplot: no display, no state, and a quicker start.
+    from matplotlib import rc_context  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    names = list(result.scenario.hypotheses)
+    # A fixed salt and no date: equal results give equal files.
+    with rc_context({"svg.hashsalt": "simulate", "font.size": 9}):
+        figure = Figure(figsize=(9.6, 3.9 * len(names)), layout="constrained")
+        axes = figure.subplots(len(names), 2, squeeze=False)
+        for row, name in zip(axes, names, strict=True):
+            _draw_estimates(result, name, row[0])
+            _draw_events(result, name, row[1])
+        figure.suptitle(result.scenario.title, fontsize=11)
+        try:
+            metadata = {"Date": None} if path.lower().endswith(".svg") else {}
+            figure.savefig(path, dpi=150, metadata=metadata)
+        except OSError as error:
+            raise SimulateError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _draw_estimates(result: Result, hypothesis: str, axes: Axes) -> None:
+    """Histogram of the estimates at the last look, by the trial's conclusion."""
+    scenario = result.scenario
+    comparisons = planned_comparisons(scenario)
+    last = max(row for row, c in enumerate(comparisons) if c.hypothesis == hypothesis)
+    rejected = rejected_by_end(decide(scenario, result.statistics), comparisons, hypothesis)
+    has_ratio = scenario.hypotheses[hypothesis].test.estimate != "none"
+    values = (result.statistics.estimate if has_ratio else result.statistics.z)[:, last]
+    finite = np.isfinite(values)
+    low, high = np.quantile(values[finite], [0.0005, 0.9995]) if finite.any() else (-1.0, 1.0)
+    bins = np.linspace(low, max(high, low + 1e-9), N_BINS)
+    shown = np.exp if has_ratio else np.asarray
+    axes.hist(
+        [shown(values[finite & rejected]), shown(values[finite & ~rejected])],
+        bins=list(shown(bins)),
+        stacked=True,
+        color=[REJECTED, NOT_REJECTED],
+        edgecolor="white",
+        linewidth=0.3,
+        label=["rejected", "not rejected"],
+    )
+    look = analysis_name(scenario, comparisons[last].analysis)
+    if has_ratio:
+        axes.set_xscale("log")
+        ticks = [
+            t
+            for t in (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0)
+            if bins[0] <= np.log(t) <= bins[-1]
+        ]
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.minorticks_off()
+        axes.set_xlabel(f"estimated hazard ratio at: {look}")
+        log_hr = constant_log_hazard_ratio(scenario, hypothesis)
+        if log_hr is not None:
+            axes.axvline(np.exp(log_hr), color=LINE, label=f"true ratio {np.exp(log_hr):.3g}")
+        axes.axvline(1.0, color="black", linestyle=":", linewidth=1)
+    else:
+        axes.set_xlabel(f"z at: {look} (positive favours the experimental arm)")
+        axes.axvline(comparisons[last].critical_value, color=LINE, label="critical value")
+    power = result.power(hypothesis)
+    axes.set_ylabel("simulated trials")
+    axes.set_title(
+        f"{hypothesis_name(scenario, hypothesis)}: {rejection_name(scenario, hypothesis).lower()} "
+        f"{power.value:.3f} (standard error {power.mcse:.4f})",
+        fontsize=9,
+    )
+    axes.legend(frameon=False, fontsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_events(result: Result, hypothesis: str, axes: Axes) -> None:
+    """Expected events over calendar time, and when the looks took place."""
+    from simulate.design.expected import expected_counts  # noqa: PLC0415
+
+    scenario = result.scenario
+    chosen = scenario.hypotheses[hypothesis]
+    months = _months(result, hypothesis)
+    groups = trial_groups(scenario)
+    limit = maximum_follow_up(scenario)
+    counts = expected_counts(groups, trial_accrual(scenario), months, limit).events
+    arms = (chosen.arms.experimental, chosen.arms.control)
+    total = np.zeros(len(months))
+    for arm, style in zip(arms, ("--", ":"), strict=True):
+        in_arm = counts[[group.arm == arm for group in groups]].sum(axis=0)
+        total += in_arm
+        axes.plot(months, in_arm, style, color="black", label=arm_name(scenario, arm))
+    axes.plot(months, total, color="black", label="both arms")
+    for analysis in chosen.analyses:
+        low, middle, high = (
+            result.estimate(f"look_time_{q}", hypothesis, analysis).value
+            for q in ("q05", "q50", "q95")
+        )
+        axes.axvspan(low, high, color=REJECTED, alpha=0.25, linewidth=0)
+        axes.axvline(middle, color=REJECTED, linewidth=1)
+        axes.annotate(
+            f"{analysis_name(scenario, analysis)}\n{low:.0f} to {high:.0f}",
+            (middle, 0.02),
+            xycoords=("data", "axes fraction"),
+            ha="center",
+            fontsize=8,
+        )
+    axes.set_xlim(0, months[-1])
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("calendar months since the start of accrual")
+    axes.set_ylabel(f"expected {chosen.endpoint.upper()} events")
+    axes.set_title("events, and middle 90% of the simulated look times", fontsize=9)
+    axes.legend(frameon=False, fontsize=8, loc="upper left")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _months(result: Result, hypothesis: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Calendar months from 0 to a little beyond the last look."""
+    latest = [
+        result.estimate("look_time_q95", hypothesis, analysis).value
+        for analysis in result.scenario.hypotheses[hypothesis].analyses
+    ]
+    return np.linspace(0.0, 1.1 * np.nanmax(latest), N_CURVE)
