@@ -8,8 +8,8 @@ from simulate.errors import Problem, ScenarioError
 from simulate.results.characteristics import operating_characteristics
 from simulate.results.result import Result
 from simulate.results.twins import twins
-from simulate.run.execute import Progress, simulate
-from simulate.run.pack import pack
+from simulate.runner.execute import Progress, simulate
+from simulate.runner.pack import pack
 from simulate.scenario.comparisons import planned_comparisons
 from simulate.scenario.load import load_scenario, scenario_from_dict
 from simulate.scenario.models import Scenario, Simulation

@@ -139,7 +139,7 @@ def schema() -> None:
 @cli.command()
 def warmup() -> None:
     """Compile the engine now, so that the first run starts at once."""
-    from simulate.run.warmup import warm_up  # noqa: PLC0415 - heavy
+    from simulate.runner.warmup import warm_up  # noqa: PLC0415 - heavy
 
     started = time.monotonic()
     folder = warm_up()
@@ -186,7 +186,7 @@ def _compile(stderr: Console) -> None:
     from simulate.engine.compile import has_compiled_code  # noqa: PLC0415
 
     if not has_compiled_code():
-        from simulate.run.warmup import warm_up  # noqa: PLC0415
+        from simulate.runner.warmup import warm_up  # noqa: PLC0415
 
         stderr.print("compiling the engine, once for this version and machine …")
         warm_up()

@@ -77,7 +77,9 @@ def _kind(data: Any) -> str:
         data = data.model_dump(exclude_none=True)
     if not isinstance(data, dict):
         return ""
-    if any(key in data for key in ("relative_to", *Relative.one_of)):
+    # A misspelt 'relative_to' must be close, since a distribution has keys a little like it.
+    is_relative = closest("relative_to", data, cutoff=0.8) is not None
+    if is_relative or any(key in data for key in Relative.one_of):
         return "" if "distribution" in data else "<relative>"
     stated = _stated(data)
     if stated is None:

@@ -22,6 +22,7 @@ from simulate.scenario.reading import (
     Reading,
     path_text,
     printable,
+    shortened,
     toml_text,
 )
 from simulate.scenario.toml_lines import line_numbers
@@ -128,7 +129,7 @@ def _problem(finding: Finding, where: str, reading: Reading) -> Problem:
     return Problem(
         path=path_text(finding.path),
         rule=printable(finding.rule),
-        given=printable(given),
+        given=shortened(printable(given)),
         remedy=printable(finding.remedy),
         where=where,
     )

@@ -45,11 +45,11 @@ class Finding(NamedTuple):
     anchors: tuple[Path, ...] = ()
 
 
-def closest(name: object, options: Iterable[str]) -> str | None:
-    """Find the option that ``name`` most resembles, or None."""
+def closest(name: object, options: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Find the option that ``name`` most resembles, or None if none does by ``cutoff`` of 1."""
     if not isinstance(name, str):
         return None
-    return next(iter(difflib.get_close_matches(name, list(options), n=1)), None)
+    return next(iter(difflib.get_close_matches(name, list(options), n=1, cutoff=cutoff)), None)
 
 
 def did_you_mean(name: object, options: Iterable[str]) -> str:
@@ -61,6 +61,11 @@ def did_you_mean(name: object, options: Iterable[str]) -> str:
 def printable(text: str) -> str:
     """Escape what would break a line or what no terminal can show."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def shortened(text: str) -> str:
+    """Cut a text to 60 characters."""
+    return text if len(text) <= _LONGEST_GIVEN else text[: _LONGEST_GIVEN - 1] + "…"
 
 
 def quoted(names: Iterable[str]) -> str:
@@ -79,9 +84,7 @@ def path_text(path: Path) -> str:
 
 def toml_text(value: object) -> str:
     """Write a value in the notation of a TOML file, cut to 60 characters."""
-    text = _toml_text(value)
-    text = printable(text)
-    return text if len(text) <= _LONGEST_GIVEN else text[: _LONGEST_GIVEN - 1] + "…"
+    return shortened(printable(_toml_text(value)))
 
 
 def _toml_text(value: object) -> str:
@@ -113,6 +116,10 @@ def _is_unicode(text: str) -> bool:
     return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
+def _are_tables(*values: Any) -> bool:
+    return all(isinstance(value, dict) for value in values)
+
+
 class Reading:
     """The record of one scenario being read: its own copy of the data, and what is wrong with it.
 
@@ -137,6 +144,8 @@ class Reading:
         self.fields: dict[Path, Mapping[str, FieldInfo]] = {}
         self._paths: dict[int, Path] = {}
         self._renamed: dict[Path, Path] = {}
+        # Kept, so that no later table has the identity of one of these.
+        self._merged: list[PlainTable] = []
         self.data: PlainTable = self._copy(data, ())
 
     def _copy(self, value: Any, path: Path) -> Any:
@@ -192,13 +201,29 @@ class Reading:
         for key, item in table.items():
             if key in names:
                 continue
-            remedy = did_you_mean(key, names) or f"known keys: {', '.join(names)}"
+            # A table may be there and yet be meant: only one of its headers is misspelt then.
+            absent = [n for n in names if n not in result or _are_tables(item, result[n])]
+            meant = closest(key, absent)
+            remedy = (
+                f"known keys: {', '.join(names)}" if meant is None else f"did you mean '{meant}'?"
+            )
             self.add(Finding((*path, key), "unknown key", toml_text(item), remedy))
-            meant = closest(key, names)
-            if meant is not None and meant not in result:
-                result[meant] = item
-                self._renamed[(*path, meant)] = (*path, key)
+            if meant is not None:
+                result[meant] = self._taken(result.get(meant), item, (*path, meant), (*path, key))
         return result
+
+    def _taken(self, known: Any, item: Any, path: Path, written: Path) -> Any:
+        """Take a value at ``written`` for the one at ``path``; two tables are put together."""
+        if not _are_tables(item, known):
+            self._renamed[path] = written
+            return item
+        merged = dict(known)
+        for key, inner in item.items():
+            if key not in known or _are_tables(inner, known[key]):
+                merged[key] = self._taken(known.get(key), inner, (*path, key), (*written, key))
+        self._paths[id(merged)] = path
+        self._merged.append(merged)
+        return merged
 
     def value_at(self, path: Path) -> str:
         """Write the value at a path as TOML; empty when there is none."""

@@ -101,7 +101,7 @@ def _check(load: Callable[[], Scenario]) -> None:
         for problem in error.problems:
             message = str(problem)
             assert problem.rule
-            assert len(problem.given) <= 120
+            assert len(problem.given) <= 60
             assert "\n" not in message.removeprefix(problem.where)
             assert not [word for word in JARGON if word in message.removeprefix(problem.where)]
         return

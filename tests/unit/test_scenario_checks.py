@@ -105,6 +105,7 @@ def test_the_base_is_sound() -> None:
         ),
         ("randomisation", {"ratio": {"c": 2, "b": 1, "a": 3}, "block_size": 6}),
         ("stopping", {"rejected": "never", "hypotheses": ["ab"]}),
+        ("randomisation", {"block_size": 12}),
         ("strata.third", {"a": 1 / 3, "b": 1 / 3, "c": 1 / 3}),
     ],
 )
@@ -200,11 +201,6 @@ def test_allowed(path: str, value: Any) -> None:
             ],
         ),
         (
-            "randomisation",
-            {"block_size": 12},
-            [],
-        ),
-        (
             "strata.site.east",
             0.2,
             ["strata.site: prevalences must sum to 1 (given: a sum of 0.95)"],
@@ -286,17 +282,14 @@ def test_a_broken_factor_hides_no_other_problem_and_makes_none() -> None:
     "distribution",
     [
         {"distribution": "exponential", "median_months": 1e-320},
-        {"distribution": "weibull", "shape": 0.0100001, "scale_months": 5e-324, "x": None},
         {"distribution": "weibull", "shape": 1e-3, "median_months": 9},
         {"distribution": "weibull", "shape": 101, "median_months": 9},
         {"distribution": "exponential", "survival": {"month": 1e308, "probability": 1 - 1e-16}},
     ],
 )
 def test_figures_that_no_computer_can_hold(distribution: dict[str, Any]) -> None:
-    is_fine = distribution.get("shape") == 0.0100001
-    problems = _problems("arms.a.pfs", distribution)
-    assert bool(problems) is not is_fine
-    assert all(problem.startswith("arms.a.pfs: must give ") for problem in problems)
+    (problem,) = _problems("arms.a.pfs", distribution)
+    assert problem.startswith("arms.a.pfs: must give ")
 
 
 def test_relative_arm_that_overflows() -> None:

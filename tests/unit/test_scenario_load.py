@@ -242,10 +242,7 @@ def test_overrides_replace_add_and_reach_into_arrays(file: Path) -> None:
     ],
 )
 def test_problem_of_an_override_names_it(file: Path, override: str, message: str) -> None:
-    if override == "accrual.patient=3":
-        assert _problems(file, override)[0].startswith("--set accrual.patient=3: accrual.patient: ")
-    else:
-        assert _problems(file, override) == [f"--set {override}: {message}"]
+    assert _problems(file, override) == [f"--set {override}: {message}"]
 
 
 def test_a_problem_of_the_file_keeps_its_line_beside_overrides(file: Path) -> None:
@@ -297,6 +294,33 @@ def test_a_misspelt_table_is_one_problem(file: Path) -> None:
     (problem,) = _problems(file)
     assert problem.startswith("small.toml:16: hypothesis: unknown key")
     assert problem.endswith("did you mean 'hypotheses'?")
+
+
+def test_one_misspelt_header_of_several_is_one_problem(file: Path) -> None:
+    dropout = '[arm.new.dropout]\ndistribution = "exponential"\nrate_per_month = -1\n'
+    file.write_text(TEXT.replace("[arms.control.pfs]", dropout + "[arm.control.pfs]"))
+    unknown, rate = _problems(file)
+    assert unknown.startswith("small.toml:7: arm: unknown key")
+    assert unknown.endswith("did you mean 'arms'?")
+    assert rate == (
+        "small.toml:9: arm.new.dropout.rate_per_month: must be greater than 0 (given: -1)"
+    )
+
+
+def test_no_key_that_is_there_already_is_offered(file: Path) -> None:
+    file.write_text(TEXT.replace("seed = 1", "seed = 1\nsed = 2"))
+    assert _problems(file) == [
+        "small.toml:24: simulation.sed: unknown key (given: 2); known keys: trials, seed"
+    ]
+
+
+def test_two_misspelt_keys_of_a_relative_arm(file: Path) -> None:
+    text = TEXT.replace("relative_to =", "relativ_to =").replace("hazard_ratio =", "hazrd_ratio =")
+    file.write_text(text)
+    assert [problem.split(" (given")[0] for problem in _problems(file)] == [
+        "small.toml:5: arms.new.pfs.relativ_to: unknown key",
+        "small.toml:6: arms.new.pfs.hazrd_ratio: unknown key",
+    ]
 
 
 def test_a_misspelt_key_is_still_checked(file: Path) -> None:

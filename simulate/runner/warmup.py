@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from simulate.engine.compile import CACHE_FOLDER, prune_cache
-from simulate.run.execute import compile_kernels
-from simulate.run.pack import pack
+from simulate.runner.execute import compile_kernels
+from simulate.runner.pack import pack
 from simulate.scenario.load import scenario_from_dict
 
 # Any valid scenario will do: all have the same types.
