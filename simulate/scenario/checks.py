@@ -145,7 +145,7 @@ def _check_randomisation(randomisation: Randomisation, draft: Draft) -> Iterator
     if randomisation.within_strata and draft.strata == {}:
         path = ("randomisation", "within_strata")
         yield Finding(path, "needs [strata], and there are none", remedy="set it to false")
-    if draft.arms is None:
+    if not draft.arms:
         return
     if set(ratio) != set(draft.arms):
         rule = f"must have a whole number for each arm ({', '.join(draft.arms)}) and no other"

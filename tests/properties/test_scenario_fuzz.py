@@ -130,11 +130,11 @@ def _mutate(data: dict[str, Any], where: int, what: int, how: int) -> None:
     if how == 0:
         del table[key]
     elif how == 1:
-        table[key] = copy.copy(NASTY[what % len(NASTY)])
+        table[key] = copy.deepcopy(NASTY[what % len(NASTY)])
     elif how == 2 and isinstance(table, dict):
         table[KEYS[what % len(KEYS)]] = table.pop(key)
     elif how == 3 and isinstance(table, dict):
-        table[KEYS[what % len(KEYS)]] = copy.copy(NASTY[where % len(NASTY)])
+        table[KEYS[what % len(KEYS)]] = copy.deepcopy(NASTY[where % len(NASTY)])
     else:
         table[key] = copy.deepcopy(containers[what % len(containers)])
 
@@ -166,7 +166,7 @@ def test_every_value_replaced_by_nasty_ones() -> None:
                 data = copy.deepcopy(DATA)
                 table = _containers(data)[where]
                 key = list(table)[number] if isinstance(table, dict) else number
-                table[key] = copy.copy(nasty)
+                table[key] = copy.deepcopy(nasty)
                 _check(lambda data=data: scenario_from_dict(data))  # type: ignore[misc]
 
 

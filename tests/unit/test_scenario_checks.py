@@ -258,6 +258,12 @@ def test_arrangements_of_a_block(ratio: dict[str, int], block_size: int, is_allo
             scenario_from_dict(data)
 
 
+def test_no_arms_at_all() -> None:
+    assert _problems("arms", {})[0] == (
+        "arms: must have at least 2 entries (given: 0); each is a table of its own, [arms.NAME]"
+    )
+
+
 def test_too_many_arms_are_one_problem() -> None:
     data = tomllib.loads(TEXT)
     data["arms"] = {f"a{i}": data["arms"]["a"] for i in range(17)}
