@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from annotated_types import MaxLen, MinLen
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
@@ -104,12 +103,13 @@ def _entries(reading: Reading, path: Path, field: FieldInfo, value: Any) -> Any:
         reading.add(Finding(path, "must be a table"))
         return None
     for limit in field.metadata:
-        if isinstance(limit, MinLen) and len(value) < limit.min_length:
-            few = _entry_count(limit.min_length)
+        fewest, most = getattr(limit, "min_length", 0), getattr(limit, "max_length", len(value))
+        if len(value) < fewest:
+            rule = f"must have at least {_entry_count(fewest)}"
             remedy = f"each is a table of its own, [{path[0]}.NAME]"
-            reading.add(Finding(path, f"must have at least {few}", str(len(value)), remedy))
-        if isinstance(limit, MaxLen) and len(value) > limit.max_length:
-            rule = f"must have at most {limit.max_length} entries"
+            reading.add(Finding(path, rule, str(len(value)), remedy))
+        if len(value) > most:
+            rule = f"must have at most {_entry_count(most)}"
             reading.add(Finding(path, rule, str(len(value))))
             return None
     _, entry_type = get_args(field.annotation)
