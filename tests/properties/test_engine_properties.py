@@ -1,0 +1,226 @@
+"""What must hold for every trial: nesting, splitting, symmetry, change of units, independence."""
+
+from __future__ import annotations
+
+import functools
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twins.feature_scenarios import FEATURES, PFS, arriving, feature_scenario, hypothesis
+
+from simulate.engine.arrays import Patients, Plan, Statistics, new_workspace
+from simulate.engine.trial import make_patients
+from simulate.runner.execute import Block, simulate_block
+from simulate.runner.pack import pack
+from simulate.scenario.models import Scenario
+
+SEED = 7
+LOOK = {"final": {"trigger": {"calendar_months": 12.0}}}
+TEST = {"test": hypothesis("new", "old", "final")}
+MONTHS = {"median_months", "scale_months", "month", "from_month", "maximum_months"} | {
+    "calendar_months",
+    "minimum_follow_up_months",
+    "months_after_previous",
+}
+RATES = {"rate", "rate_per_month"}
+BYTES = Statistics._fields
+
+trials = st.one_of(st.integers(0, 1000), st.integers(2**32 - 3, 2**32 + 3), st.just(10**10))
+seeds = st.integers(0, 2**63 - 1)
+
+
+@functools.cache
+def plan_of(name: str) -> Plan:
+    return pack(feature_scenario(name))
+
+
+def run(plan: Plan, start: int, stop: int, seed: int = SEED) -> Statistics:
+    return simulate_block(plan, seed, Block(start, stop))
+
+
+def patients_of(plan: Plan, seed: int, trial: int) -> Patients:
+    workspace = new_workspace(plan)
+    make_patients(plan, np.uint64(seed), np.uint64(trial), workspace)
+    return workspace.patients
+
+
+def with_patients(name: str, n: int, accrual: dict[str, Any]) -> Scenario:
+    return feature_scenario(name, patients=n, accrual=accrual, analyses=LOOK, hypotheses=TEST)
+
+
+@given(
+    name=st.sampled_from(["plain", "stratified", "weibull", "cure-like plateaus", "two to one"]),
+    arrivals=st.sampled_from(["evenly_spaced", "poisson"]),
+    sizes=st.tuples(st.integers(2, 120), st.integers(2, 120)),
+    seed=seeds,
+    trial=trials,
+)
+@settings(deadline=None, max_examples=60)
+def test_the_first_patients_are_the_smaller_trials(
+    name: str, arrivals: str, sizes: tuple[int, int], seed: int, trial: int
+) -> None:
+    accrual = arriving(0, arrivals, (0.0, 6.0), (2.0, 0.0), (3.5, 17.0))
+    few, many = sorted(sizes)
+    small = patients_of(pack(with_patients(name, few, accrual)), seed, trial)
+    large = patients_of(pack(with_patients(name, many, accrual)), seed, trial)
+    for field in Patients._fields:
+        assert getattr(small, field).tobytes() == getattr(large, field)[:few].tobytes(), field
+
+
+@pytest.mark.parametrize("arrivals", ["evenly_spaced", "poisson"])
+def test_the_first_200_of_300_patients(arrivals: str) -> None:
+    accrual = arriving(0, arrivals, (0.0, 20.0))
+    small = patients_of(pack(with_patients("stratified", 200, accrual)), SEED, 3)
+    large = patients_of(pack(with_patients("stratified", 300, accrual)), SEED, 3)
+    for field in Patients._fields:
+        assert getattr(small, field).tobytes() == getattr(large, field)[:200].tobytes(), field
+
+
+@given(
+    name=st.sampled_from(list(FEATURES)),
+    first=st.integers(0, 2**34),
+    cuts=st.lists(st.integers(0, 60), max_size=5),
+    seed=seeds,
+)
+@settings(deadline=None, max_examples=60)
+def test_any_split_gives_the_same_bytes(name: str, first: int, cuts: list[int], seed: int) -> None:
+    plan = plan_of(name)
+    whole = run(plan, first, first + 60, seed)
+    ends = [0, *sorted(cuts), 60]
+    parts = [run(plan, first + start, first + stop, seed) for start, stop in pairwise(ends)]
+    for field in BYTES:
+        joined = np.concatenate([getattr(part, field) for part in parts])
+        assert joined.tobytes() == getattr(whole, field).tobytes(), field
+
+
+def test_a_call_of_many_trials_crosses_the_limit_of_a_call() -> None:
+    plan = plan_of("hardly any patients")
+    whole = run(plan, 500, 3203)
+    for field in BYTES:
+        alone = [getattr(run(plan, trial, trial + 1), field) for trial in (500, 1499, 1500, 3202)]
+        assert (
+            np.concatenate(alone).tobytes() == getattr(whole, field)[[0, 999, 1000, 2702]].tobytes()
+        )
+
+
+@pytest.mark.parametrize("name", ["plain", "weibull", "ties, Efron", "hardly any patients"])
+def test_exchanging_the_arms_of_a_test_negates_it(name: str) -> None:
+    looks = list(FEATURES[name]["analyses"])
+    tests = {
+        "there": hypothesis("new", "old", *looks),
+        "back": hypothesis("old", "new", *looks),
+    }
+    statistics = run(pack(feature_scenario(name, hypotheses=tests)), 0, 200)
+    there, back = slice(0, None, 2), slice(1, None, 2)
+    for field in ("status", "cutoff"):
+        values = getattr(statistics, field)
+        np.testing.assert_array_equal(values[:, there], values[:, back])
+    for kind in ("patients", "events", "dropouts"):
+        experimental = getattr(statistics, f"{kind}_experimental")
+        np.testing.assert_array_equal(
+            experimental[:, there], getattr(statistics, f"{kind}_control")[:, back]
+        )
+    for field, sign in [("score", -1), ("z", -1), ("estimate", -1), ("information", 1), ("se", 1)]:
+        values = getattr(statistics, field)
+        np.testing.assert_allclose(
+            values[:, there], sign * values[:, back], rtol=1e-9, atol=1e-11, err_msg=field
+        )
+
+
+def in_half_months(table: Any) -> Any:
+    """Return the same scenario, told in a unit of half the length."""
+    if isinstance(table, list | tuple):
+        return [in_half_months(item) for item in table]
+    if not isinstance(table, dict):
+        return table
+    told = {}
+    for key, value in table.items():
+        if key in MONTHS:
+            told[key] = 2.0 * value
+        elif key in RATES:
+            told[key] = value / 2.0
+        else:
+            told[key] = in_half_months(value)
+    return told
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_the_unit_of_time_does_not_matter(name: str) -> None:
+    # A factor of 2 is exact throughout, so that every bit must agree.
+    told = {key: in_half_months(table) for key, table in FEATURES[name].items()}
+    here = run(plan_of(name), 0, 100)
+    there = run(pack(feature_scenario(name, **told)), 0, 100)
+    np.testing.assert_array_equal(there.cutoff, 2.0 * here.cutoff)
+    for field in BYTES:
+        if field != "cutoff":
+            assert getattr(there, field).tobytes() == getattr(here, field).tobytes(), field
+
+
+@pytest.mark.parametrize("name", ["stratified", "three arms", "ties, Efron"])
+def test_a_hypothesis_does_not_depend_on_the_others(name: str) -> None:
+    together = run(plan_of(name), 0, 50)
+    hypotheses = FEATURES[name]["hypotheses"]
+    analyses = list(FEATURES[name]["analyses"])
+    rows = [(look, h) for look in analyses for h in hypotheses if look in hypotheses[h]["analyses"]]
+    for tested in hypotheses:
+        # Every look needs a test: another pair of arms takes the looks that this one leaves out.
+        only = {tested: hypotheses[tested], "filler": hypothesis("old", "new", *analyses)}
+        if name == "three arms":
+            only["filler"] = hypothesis("placebo", "low", *analyses)
+        alone = run(pack(feature_scenario(name, hypotheses=only)), 0, 50)
+        kept = [(look, h) for look in analyses for h in only if look in only[h]["analyses"]]
+        for field in BYTES:
+            for look in hypotheses[tested]["analyses"]:
+                ours = getattr(alone, field)[:, kept.index((look, tested))]
+                theirs = getattr(together, field)[:, rows.index((look, tested))]
+                assert ours.tobytes() == theirs.tobytes(), (tested, look, field)
+
+
+@given(seed=seeds)
+@settings(deadline=None, max_examples=20)
+def test_trials_and_seeds_differ(seed: int) -> None:
+    plan = plan_of("plain")
+    here = run(plan, 0, 50, seed)
+    assert len(np.unique(here.cutoff)) == 50
+    assert not np.any(here.cutoff == run(plan, 0, 50, seed ^ 1).cutoff)
+    assert not np.any(here.cutoff == run(plan, 0, 50, seed ^ (1 << 32)).cutoff)
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_rows_are_coherent(name: str) -> None:
+    plan = plan_of(name)
+    statistics = run(plan, 0, 300)
+    taken = np.isfinite(statistics.cutoff)
+    for arm in ("experimental", "control"):
+        patients = getattr(statistics, f"patients_{arm}")
+        gone = getattr(statistics, f"events_{arm}") + getattr(statistics, f"dropouts_{arm}")
+        assert np.all(gone <= patients)
+        assert np.all(patients[~taken] == 0)
+    assert np.all(statistics.information[taken] >= 0.0)
+    known = statistics.information > 0.0
+    np.testing.assert_allclose(
+        statistics.z[known], statistics.score[known] / np.sqrt(statistics.information[known])
+    )
+    assert np.all(np.isnan(statistics.z[~known]))
+    cutoffs = np.where(taken, statistics.cutoff, -np.inf)
+    latest = np.maximum.accumulate(cutoffs, axis=1)
+    assert np.all((cutoffs == latest) | ~taken)
+
+
+def test_every_key_of_time_is_told_anew() -> None:
+    # The scenarios use no other key of months or rates than those that `in_half_months` knows.
+    def keys(table: Any) -> set[str]:
+        if isinstance(table, list | tuple):
+            return set().union(*(keys(item) for item in table)) if table else set()
+        if isinstance(table, dict):
+            return set(table) | keys(list(table.values()))
+        return set()
+
+    used = keys(list(FEATURES.values()))
+    timed = {key for key in used if "month" in key or "rate" in key}
+    assert timed - {"rates_per_month"} - {"strata", "stratum"} <= MONTHS | RATES
+    assert PFS not in timed
