@@ -50,21 +50,6 @@ def logrank_drift(
     return (math.log(null_hazard_ratio) - math.log(hazard_ratio)) * spread
 
 
-def critical_value(alpha: float) -> float:
-    """Critical value of Z for a single look at the one-sided level ``alpha``, between 0 and 1.
-
-    Raises
-    ------
-    ValueError
-        If ``alpha`` is not strictly between 0 and 1.
-    """
-    from scipy.special import ndtri  # noqa: PLC0415 - slow to import
-
-    if not 0.0 < alpha < 1.0:
-        raise ValueError(f"alpha must be strictly between 0 and 1 (given: {alpha})")
-    return float(-ndtri(alpha))
-
-
 def schoenfeld_power(
     events: ArrayLike,
     hazard_ratio: float,
@@ -81,7 +66,7 @@ def schoenfeld_power(
     hazard_ratio : float
         Assumed hazard ratio, experimental over control, the same at all times.
     critical_values : array_like, shape (n_looks,)
-        Critical value of Z at each look (``critical_value(alpha)`` for one look).
+        Critical value of Z at each look.
     null_hazard_ratio : float
         Hazard ratio under the null hypothesis.
     share_experimental : float
