@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,20 @@ from simulate.engine.arrays import (
     STATUS_TARGET_NOT_REACHED,
     Statistics,
 )
-from simulate.results.decisions import BoolArray, Decisions, decide, rejected_by_end
+from simulate.results.decisions import (
+    NO_LOOK,
+    BoolArray,
+    Decisions,
+    decide,
+    last_row_reached,
+    rejected_by_end,
+)
 from simulate.results.estimates import Estimate, mean, proportion, quantiles, standard_deviation
 from simulate.scenario.comparisons import (
     Comparison,
     constant_log_hazard_ratio,
     planned_comparisons,
+    rows_of,
 )
 from simulate.scenario.models import Scenario
 
@@ -67,6 +75,8 @@ class Row(NamedTuple):
 
 
 Measured = tuple[str, Estimate]
+Pick = Callable[[NDArray[Any]], NDArray[Any]]
+"""From an array of the statistics, (n_trials, n_rows), one value for each trial that counts."""
 
 
 def operating_characteristics(scenario: Scenario, statistics: Statistics) -> list[Row]:
@@ -93,19 +103,19 @@ def operating_characteristics(scenario: Scenario, statistics: Statistics) -> lis
             rows.append(Row(scenario.title, hypothesis, analysis, measure, condition, *estimate))
 
     for hypothesis in scenario.hypotheses:
-        of_this = [row for row, c in enumerate(comparisons) if c.hypothesis == hypothesis]
         add(hypothesis, OVERALL, "all", _by_end(decisions, statistics, comparisons, hypothesis))
         log_hr = constant_log_hazard_ratio(scenario, hypothesis)
-        before = np.zeros(len(decisions.last_look), dtype=np.bool_)
-        for row in of_this:
+        rejected_so_far = np.zeros(len(decisions.last_look), dtype=np.bool_)
+        for row in rows_of(comparisons, hypothesis):
             analysis = comparisons[row].analysis
-            before = before | decisions.rejects[:, row]
-            add(hypothesis, analysis, "all", _decisions_at(decisions, row, before))
+            rejected_so_far = rejected_so_far | decisions.rejects[:, row]
+            add(hypothesis, analysis, "all", _decisions_at(decisions, row, rejected_so_far))
             add(hypothesis, analysis, "all", _failures_at(statistics, row))
-            for condition, chosen in _conditions(decisions, comparisons[row], row, len(of_this)):
-                add(hypothesis, analysis, condition, _look_at(statistics, row, chosen))
+            for condition, chosen in _conditions(scenario, decisions, comparisons[row], row):
+                pick = _pick_at(row, chosen)
+                add(hypothesis, analysis, condition, _look_at(statistics, pick))
                 if scenario.hypotheses[hypothesis].test.estimate != "none":
-                    add(hypothesis, analysis, condition, _cox_at(statistics, row, chosen, log_hr))
+                    add(hypothesis, analysis, condition, _cox_at(statistics, pick, log_hr))
     if len(scenario.hypotheses) > 1:
         add(ANY, OVERALL, "all", _jointly(scenario, decisions, comparisons, np.any))
         add(ALL, OVERALL, "all", _jointly(scenario, decisions, comparisons, np.all))
@@ -113,14 +123,22 @@ def operating_characteristics(scenario: Scenario, statistics: Statistics) -> lis
 
 
 def _conditions(
-    decisions: Decisions, comparison: Comparison, row: int, n_looks: int
+    scenario: Scenario, decisions: Decisions, comparison: Comparison, row: int
 ) -> Iterator[tuple[str, BoolArray]]:
-    """Which trials count under each condition; with one look they are all the same trials."""
+    """Which trials count under each condition; with one analysis they are all the same trials."""
     yield "all", decisions.exists[:, row]
-    if n_looks > 1:
-        yield "reached", decisions.reached[:, row]
-        here = decisions.reached[:, row] & (decisions.last_look == comparison.analysis_number)
-        yield "stopped_here", here
+    if len(scenario.analyses) > 1:
+        reached = decisions.reached[:, row]
+        yield "reached", reached
+        yield "stopped_here", reached & (decisions.last_look == comparison.analysis_number)
+
+
+def _pick_at(row: int, chosen: BoolArray) -> Pick:
+    """Pick the values of one row in the chosen trials."""
+    if chosen.all():
+        return lambda values: values[:, row]
+    trials = np.flatnonzero(chosen)
+    return lambda values: values[trials, row]
 
 
 def _share(chosen: BoolArray) -> Estimate:
@@ -136,16 +154,10 @@ def _by_end(
 ) -> Iterator[Measured]:
     """What holds by the end of the trial: rejection, and the data of its last look."""
     yield "rejection_probability", _share(rejected_by_end(decisions, comparisons, hypothesis))
-    rows = [row for row, c in enumerate(comparisons) if c.hypothesis == hypothesis]
-    looks = np.array([comparisons[row].analysis_number for row in rows])
-    # The hypothesis's own last look by the end of the trial.
-    place = np.searchsorted(looks, decisions.last_look, side="right") - 1
-    tested = place >= 0
-    tested[tested] = decisions.reached[tested, np.array(rows)[place[tested]]]
-    trials = np.flatnonzero(tested)
-    columns = np.array(rows)[place[trials]]
-    yield from _counts(statistics, trials, columns)
-    yield from _times(statistics.cutoff[trials, columns])
+    last = last_row_reached(decisions, comparisons, hypothesis)
+    trials = np.flatnonzero(last != NO_LOOK)
+    rows = last[trials]
+    yield from _data(statistics, lambda values: values[trials, rows])
 
 
 def _decisions_at(decisions: Decisions, row: int, rejected_so_far: BoolArray) -> Iterator[Measured]:
@@ -166,32 +178,24 @@ def _failures_at(statistics: Statistics, row: int) -> Iterator[Measured]:
     yield "no_information", _share((status & STATUS_NO_INFORMATION) != 0)
 
 
-def _look_at(statistics: Statistics, row: int, chosen: BoolArray) -> Iterator[Measured]:
+def _look_at(statistics: Statistics, pick: Pick) -> Iterator[Measured]:
     """Data and z statistic at a look."""
-    trials = np.flatnonzero(chosen)
-    columns = np.full(len(trials), row)
-    yield from _counts(statistics, trials, columns)
-    yield from _times(statistics.cutoff[trials, row])
-    z = statistics.z[trials, row]
+    yield from _data(statistics, pick)
+    z = pick(statistics.z)
     z = z[np.isfinite(z)]
     yield "z_mean", mean(z)
     yield "z_sd", standard_deviation(z)
 
 
-def _counts(
-    statistics: Statistics, trials: NDArray[np.int64], columns: NDArray[np.int64]
-) -> Iterator[Measured]:
-    """Mean numbers of patients, events and dropouts, by arm and together."""
+def _data(statistics: Statistics, pick: Pick) -> Iterator[Measured]:
+    """Mean numbers of patients, events and dropouts by arm, and the calendar month."""
     for counted in COUNTED:
-        experimental = getattr(statistics, f"{counted}_experimental")[trials, columns]
-        control = getattr(statistics, f"{counted}_control")[trials, columns]
+        experimental = pick(getattr(statistics, f"{counted}_experimental"))
+        control = pick(getattr(statistics, f"{counted}_control"))
         yield f"{counted}_mean", mean(experimental + control)
         yield f"{counted}_experimental_mean", mean(experimental)
         yield f"{counted}_control_mean", mean(control)
-
-
-def _times(cutoffs: NDArray[np.float64]) -> Iterator[Measured]:
-    """Distribution of the calendar month of a look."""
+    cutoffs = pick(statistics.cutoff)
     yield "look_time_mean", mean(cutoffs)
     yield "look_time_sd", standard_deviation(cutoffs)
     found = quantiles(cutoffs, tuple(p for p, _ in LOOK_QUANTILES))
@@ -199,17 +203,14 @@ def _times(cutoffs: NDArray[np.float64]) -> Iterator[Measured]:
         yield f"look_time_{name}", estimate
 
 
-def _cox_at(
-    statistics: Statistics, row: int, chosen: BoolArray, log_hr: float | None
-) -> Iterator[Measured]:
+def _cox_at(statistics: Statistics, pick: Pick, log_hr: float | None) -> Iterator[Measured]:
     """Cox estimate at a look, on the log scale; infinite ones are counted, not averaged."""
-    status = statistics.status[chosen, row]
+    status = pick(statistics.status)
     yield "estimate_infinite", _share((status & STATUS_ESTIMATE_INFINITE) != 0)
     yield "estimate_not_converged", _share((status & STATUS_ESTIMATE_NOT_CONVERGED) != 0)
-    beta = statistics.estimate[chosen, row]
+    beta, se = pick(statistics.estimate), pick(statistics.se)
     finite = np.isfinite(beta)
-    beta = beta[finite]
-    se = statistics.se[chosen, row][finite]
+    beta, se = beta[finite], se[finite]
     average = mean(beta)
     yield "log_hazard_ratio_mean", average
     yield "log_hazard_ratio_sd", standard_deviation(beta)

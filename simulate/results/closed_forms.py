@@ -14,6 +14,7 @@ from simulate.scenario.comparisons import constant_log_hazard_ratio, critical_va
 from simulate.scenario.looks import (
     CalendarTrigger,
     DelayTrigger,
+    EarliestTrigger,
     EventTrigger,
     FollowUpTrigger,
     LatestTrigger,
@@ -27,6 +28,12 @@ from simulate.scenario.resolve import (
     strata_cells,
 )
 
+# The 99% quantile of the normal distribution.
+Z_99 = 2.3263478740408408
+# A look by this share of the month of the next one is well before it: the months at which a number
+# of events comes have a standard deviation of some 10% at most.
+CLEAR = 0.75
+
 
 class ExpectedLook(NamedTuple):
     """A look as closed forms expect it.
@@ -39,8 +46,9 @@ class ExpectedLook(NamedTuple):
         Calendar month; infinite if its events are never expected.
     fixed : bool
         True if every trial has the look at this very month; then the counts are exact.
-    single_trigger : bool
-        False for the latest or earliest of several, whose mean month is not that of the means.
+    typical : bool
+        True if trials have the look near this month: its events are all but sure to come, and the
+        look before, which it cannot precede, is well before it or of the same kind.
     patients, events, dropouts : dict of str to float
         Expected numbers by arm at that month.
     """
@@ -48,7 +56,7 @@ class ExpectedLook(NamedTuple):
     analysis: str
     month: float
     fixed: bool
-    single_trigger: bool
+    typical: bool
     patients: dict[str, float]
     events: dict[str, float]
     dropouts: dict[str, float]
@@ -108,27 +116,38 @@ def expected_looks(scenario: Scenario) -> list[ExpectedLook]:
     groups = trial_groups(scenario)
     accrual = trial_accrual(scenario)
     looks: list[ExpectedLook] = []
-    previous, all_fixed = 0.0, True
+    previous, all_fixed, last_trigger = 0.0, True, None
     for name, analysis in scenario.analyses.items():
-        month, fixed = _expected_month(scenario, accrual, analysis.trigger, previous)
-        month = max(month, previous)
-        all_fixed = all_fixed and fixed
+        own = _expected_month(scenario, accrual, analysis.trigger, previous)
+        month = max(own.month, previous)
+        all_fixed = all_fixed and own.fixed
+        in_order = _in_order(last_trigger, analysis.trigger) or previous <= CLEAR * own.month
         counts = expected_counts(groups, accrual, [month], maximum_follow_up(scenario))
         looks.append(
             ExpectedLook(
                 analysis=name,
                 month=month,
                 fixed=all_fixed,
-                single_trigger=isinstance(
-                    analysis.trigger, EventTrigger | CalendarTrigger | FollowUpTrigger
-                ),
+                typical=all_fixed or (own.sure and in_order),
                 patients=_by_arm(scenario, groups, counts.patients[:, 0]),
                 events=_by_arm(scenario, groups, counts.events[:, 0]),
                 dropouts=_by_arm(scenario, groups, counts.dropouts[:, 0]),
             )
         )
-        previous = month
+        previous, last_trigger = month, analysis.trigger
     return looks
+
+
+def _in_order(first: Trigger | None, second: Trigger) -> bool:
+    """Two triggers come in their order in every trial."""
+    match first, second:
+        case _, DelayTrigger():
+            return True
+        case FollowUpTrigger(after_patients=one), FollowUpTrigger(after_patients=other):
+            return one == other
+        case EventTrigger(), EventTrigger():
+            return (first.stratum, first.arms) == (second.stratum, second.arms)
+    return False
 
 
 def _by_arm(
@@ -143,29 +162,57 @@ def _by_arm(
     }
 
 
+class _Month(NamedTuple):
+    """When a trigger is expected.
+
+    The calendar month, whether it is that of every trial, and whether it is all but sure to come.
+    """
+
+    month: float
+    fixed: bool
+    sure: bool
+
+
 def _expected_month(
     scenario: Scenario, accrual: Accrual, trigger: Trigger, previous: float
-) -> tuple[float, bool]:
-    """Calendar month of a trigger, and whether it is the same in every trial."""
+) -> _Month:
+    """When a trigger is expected; what the looks before do to it is the caller's business."""
     match trigger:
         case CalendarTrigger():
-            return trigger.calendar_months, True
+            return _Month(trigger.calendar_months, fixed=True, sure=True)
         case FollowUpTrigger():
             patient = trigger.after_patients or accrual.n_patients
             month = entry_month(accrual, patient) + trigger.minimum_follow_up_months
-            return month, accrual.arrivals == "evenly_spaced"
+            return _Month(month, fixed=accrual.arrivals == "evenly_spaced", sure=True)
         case DelayTrigger():
-            # Fixed if the look before is, which the caller keeps account of.
-            return previous + trigger.months_after_previous, True
+            return _Month(previous + trigger.months_after_previous, fixed=True, sure=True)
         case EventTrigger():
-            counted = trial_groups(scenario, trigger)
+            groups = trial_groups(scenario, trigger)
             limit = maximum_follow_up(scenario)
-            return time_to_events(counted, accrual, trigger.events, limit), False
-    latest = isinstance(trigger, LatestTrigger)
-    members = trigger.latest_of if isinstance(trigger, LatestTrigger) else trigger.earliest_of
-    found = [_expected_month(scenario, accrual, member, previous) for member in members]
-    months = [month for month, _ in found]
-    return (max(months) if latest else min(months)), all(fixed for _, fixed in found)
+            month = time_to_events(groups, accrual, trigger.events, limit)
+            return _Month(month, fixed=False, sure=_surely_reached(groups, accrual, trigger, limit))
+        case LatestTrigger():
+            members = [_expected_month(scenario, accrual, t, previous) for t in trigger.latest_of]
+            month, sure = max(m.month for m in members), all(m.sure for m in members)
+        case EarliestTrigger():
+            members = [_expected_month(scenario, accrual, t, previous) for t in trigger.earliest_of]
+            month, sure = min(m.month for m in members), any(m.sure for m in members)
+    return _Month(month, fixed=all(m.fixed for m in members), sure=sure)
+
+
+def _surely_reached(
+    groups: list[Group], accrual: Accrual, trigger: EventTrigger, maximum_months: float
+) -> bool:
+    """Some 99% of the trials have so many events in the end, by a normal approximation.
+
+    Each of ``n`` patients has an event that counts with probability ``p`` in the end; with
+    independent patients their number has variance ``n p (1 - p)``, which blocks only make smaller.
+    """
+    n = accrual.n_patients
+    in_the_end = float(expected_counts(groups, accrual, [math.inf], maximum_months).events.sum())
+    sd = math.sqrt(max(in_the_end * (1.0 - in_the_end / n), 0.0))
+    # Half an event for the step from a whole number to a normal variable.
+    return trigger.events - 0.5 <= in_the_end - Z_99 * sd
 
 
 def closed_form_power(scenario: Scenario, hypothesis: str) -> list[float] | None:
@@ -174,8 +221,9 @@ def closed_form_power(scenario: Scenario, hypothesis: str) -> list[float] | None
     Returns
     -------
     list of float or None
-        None where there is no single hazard ratio, where a look's events are never expected, where
-        a look adds no events to the one before, or where another hypothesis can stop the trial.
+        None where there is no single hazard ratio, where trials may well lack a look's events or
+        have it at another time (`ExpectedLook.typical`), where a look adds no events to the one
+        before, or where another hypothesis can stop the trial.
     """
     log_hr = constant_log_hazard_ratio(scenario, hypothesis)
     stopping = scenario.stopping
@@ -187,7 +235,7 @@ def closed_form_power(scenario: Scenario, hypothesis: str) -> list[float] | None
     chosen = scenario.hypotheses[hypothesis]
     limits = critical_values(scenario, hypothesis)
     looks = [look for look in expected_looks(scenario) if look.analysis in limits]
-    if any(math.isinf(look.month) for look in looks):
+    if not all(look.typical for look in looks):
         return None
     arms = (chosen.arms.experimental, chosen.arms.control)
     events = [sum(look.events[arm] for arm in arms) for look in looks]

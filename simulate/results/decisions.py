@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulate.engine.arrays import STATUS_LOOK_SKIPPED, Statistics
-from simulate.scenario.comparisons import Comparison, planned_comparisons
+from simulate.scenario.comparisons import Comparison, planned_comparisons, rows_of
 from simulate.scenario.models import Scenario
 
 BoolArray = NDArray[np.bool_]
@@ -91,5 +91,14 @@ def rejected_by_end(
     decisions: Decisions, comparisons: tuple[Comparison, ...], hypothesis: str
 ) -> BoolArray:
     """Trials that rejected a hypothesis at some look before they ended, (n_trials,)."""
-    rows = [row for row, c in enumerate(comparisons) if c.hypothesis == hypothesis]
-    return np.asarray(decisions.rejects[:, rows].any(axis=1))
+    return np.asarray(decisions.rejects[:, rows_of(comparisons, hypothesis)].any(axis=1))
+
+
+def last_row_reached(
+    decisions: Decisions, comparisons: tuple[Comparison, ...], hypothesis: str
+) -> NDArray[np.int64]:
+    """Row of each trial's last look at a hypothesis, (n_trials,); `NO_LOOK` if it had none."""
+    last = np.full(len(decisions.reached), NO_LOOK, dtype=np.int64)
+    for row in rows_of(comparisons, hypothesis):
+        last[decisions.reached[:, row]] = row
+    return last

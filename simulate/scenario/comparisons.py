@@ -41,6 +41,11 @@ def planned_comparisons(scenario: Scenario) -> tuple[Comparison, ...]:
     )
 
 
+def rows_of(comparisons: tuple[Comparison, ...], hypothesis: str) -> list[int]:
+    """Rows of a hypothesis's looks among the planned tests, in order."""
+    return [row for row, c in enumerate(comparisons) if c.hypothesis == hypothesis]
+
+
 def critical_values(scenario: Scenario, hypothesis: str) -> dict[str, float]:
     """Critical z of a hypothesis at each of its analyses, by the name of the analysis."""
     chosen = scenario.hypotheses[hypothesis]
