@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simulate.engine.arrays import FloatArray, IntArray
+from simulate.engine.arrays import FloatArray, IntArray, UintArray
 from simulate.engine.compile import kernel
 from simulate.engine.philox import draw_arrangements
 
@@ -76,7 +76,7 @@ def randomise_within_strata(
 
 
 @kernel
-def assign_cells(arm: IntArray, stratum: IntArray, n_strata: int, n: int, cell: IntArray) -> None:
+def assign_cells(arm: IntArray, stratum: IntArray, n_strata: int, n: int, cell: UintArray) -> None:
     """Cell of each patient, ``arm * n_strata + stratum``, (n,)."""
     for i in range(n):
-        cell[i] = arm[i] * n_strata + stratum[i]
+        cell[i] = np.uint64(arm[i] * n_strata + stratum[i])

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+UintArray = NDArray[np.uint64]
 
 EVENLY_SPACED = 0
 POISSON = 1
@@ -39,11 +40,6 @@ ESTIMATE_EFRON = 2
 FOLLOWED_TO_END = 0
 EVENT = 1
 DROPOUT = 2
-
-# A patient's part in a hypothesis.
-NOT_COMPARED = -1
-CONTROL = 0
-EXPERIMENTAL = 1
 
 # Status of a row, a sum of flags.
 STATUS_LOOK_SKIPPED = 1
@@ -117,10 +113,10 @@ class Plan(NamedTuple):
         1 where a cell's events count towards a look.
     row_look, row_hypothesis : IntArray, shape (n_rows,)
         The (look, hypothesis) pairs of one trial, by look.
-    role : IntArray, shape (n_hypotheses, n_cells)
-        `EXPERIMENTAL`, `CONTROL` or `NOT_COMPARED`.
-    all_compared, stratified, estimate : IntArray, shape (n_hypotheses,)
-        1 if no cell is left out; 1 if the test is stratified; which Cox estimate.
+    experimental_arm, control_arm : IntArray, shape (n_hypotheses,)
+        Numbers of the compared arms.
+    stratified, estimate : IntArray, shape (n_hypotheses,)
+        1 if the test is stratified; which Cox estimate.
     null_hazard_ratio : FloatArray, shape (n_hypotheses,)
         The hazard ratio under the null hypothesis.
     """
@@ -148,8 +144,8 @@ class Plan(NamedTuple):
     masks: IntArray
     row_look: IntArray
     row_hypothesis: IntArray
-    role: IntArray
-    all_compared: IntArray
+    experimental_arm: IntArray
+    control_arm: IntArray
     stratified: IntArray
     estimate: IntArray
     null_hazard_ratio: FloatArray
@@ -160,12 +156,13 @@ class Patients(NamedTuple):
 
     ``entry`` and ``calendar_end`` are calendar months; ``event``, ``dropout`` and ``end`` run from
     randomisation. ``end`` is when follow-up would end without a cutoff and ``outcome`` why.
-    ``calendar_event`` is infinite without an event.
+    ``calendar_event`` is infinite without an event. ``cell`` is unsigned, which makes it the
+    quickest of indices.
     """
 
     stratum: IntArray
     arm: IntArray
-    cell: IntArray
+    cell: UintArray
     entry: FloatArray
     event: FloatArray
     dropout: FloatArray
@@ -179,7 +176,8 @@ class Rows(NamedTuple):
     """Risk sets at the distinct event times of one analysis, stratum after stratum.
 
     ``at_risk`` and ``at_risk_experimental`` count patients just before the time, ``events`` and
-    ``events_experimental`` the events at it; shape (n_patients,), filled from the front.
+    ``events_experimental`` the events at it; shape (n_patients + 1,), filled from the front.
+    Without ties ``events`` is not filled: it is 1 throughout.
     """
 
     at_risk: IntArray
@@ -201,7 +199,7 @@ class Workspace(NamedTuple):
     keys: IntArray
     sorted_keys: IntArray
     buffer: IntArray
-    digit_counts: IntArray
+    places: UintArray
     picks: IntArray
     per_stratum: IntArray
     segment: IntArray
@@ -245,7 +243,7 @@ def new_workspace(plan: Plan) -> Workspace:
     patients = Patients(
         stratum=integers(),
         arm=integers(),
-        cell=integers(),
+        cell=np.zeros(n, dtype=np.uint64),
         entry=floats(),
         event=floats(),
         dropout=floats(),
@@ -267,7 +265,7 @@ def new_workspace(plan: Plan) -> Workspace:
         keys=integers(),
         sorted_keys=integers(),
         buffer=integers(),
-        digit_counts=integers(2 * 256),
+        places=np.zeros((2, 256), dtype=np.uint64),
         picks=integers(n + plan.n_strata),
         per_stratum=integers(plan.n_strata + 1),
         segment=integers(plan.n_strata + 1),

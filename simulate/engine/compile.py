@@ -98,7 +98,13 @@ def _compile(function: F, inline: Literal["never", "always"]) -> F:
     settings.CACHE_DIR = str(CACHE_FOLDER or "")
     try:
         compiled = numba.njit(
-            nogil=True, error_model="numpy", inline=inline, cache=CACHE_FOLDER is not None
+            nogil=True,
+            error_model="numpy",
+            inline=inline,
+            cache=CACHE_FOLDER is not None,
+            # No counting of references to arrays, which took up to half the time; and no kernel
+            # can allocate.
+            _nrt=False,
         )(function)
     finally:
         settings.CACHE_DIR = previous

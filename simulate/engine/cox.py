@@ -60,7 +60,7 @@ def cox_score(
 
 
 @kernel
-def is_finite(rows: Rows, n_rows: int) -> bool:
+def is_finite(rows: Rows, n_rows: int, n_tied: int) -> bool:
     """Whether the maximum of the partial likelihood is finite.
 
     The score falls from the number of experimental events seen while controls are at risk, as beta
@@ -73,7 +73,8 @@ def is_finite(rows: Rows, n_rows: int) -> bool:
         if rows.at_risk[j] > rows.at_risk_experimental[j]:
             experimental += rows.events_experimental[j]
         if rows.at_risk_experimental[j] > 0:
-            control += rows.events[j] - rows.events_experimental[j]
+            events = rows.events[j] if n_tied > 0 else 1
+            control += events - rows.events_experimental[j]
     return experimental > 0 and control > 0
 
 
@@ -94,7 +95,7 @@ def cox(
     below 1e-12; the score falls with beta, so a bracket around its root replaces a step that
     leaves it. The standard error is one over the root of the information at the estimate.
     """
-    if not is_finite(rows, n_rows):
+    if not is_finite(rows, n_rows, n_tied):
         return 0.0, 0.0, STATUS_ESTIMATE_INFINITE
     low = -BRACKET
     high = BRACKET

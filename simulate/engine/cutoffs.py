@@ -19,10 +19,11 @@ from simulate.engine.arrays import (
 )
 from simulate.engine.compile import inlined_kernel, kernel
 
-FEW = 6
+FEW = 2
 AIM = 1.5
 MAX_GUESSES = 60
 INFINITY_BITS = 0x7FF0000000000000
+LARGEST = 1.7976931348623157e308
 
 
 @inlined_kernel
@@ -85,11 +86,9 @@ def _event_target(plan: Plan, workspace: Workspace, node: int, replace: bool) ->
         for i in range(n):
             counts = plan.masks[mask, patients.cell[i]] == 1
             times[i] = patients.calendar_event[i] if counts else np.inf
-    n_events = 0
-    for i in range(n):
-        n_events += int(times[i] < np.inf)
+    n_events = _count_up_to(times, n, LARGEST)
     if n_events >= plan.node_count[node]:
-        return select(times, n, plan.node_count[node], workspace.float_scratch_2)
+        return select(times, n, plan.node_count[node])
     rule = plan.node_rule[node]
     if not replace or rule == FALL_BACK_SKIP:
         return np.inf
@@ -110,26 +109,19 @@ def _fall_back(patients: Patients, times: FloatArray, n: int, rule: int) -> floa
 
 
 @kernel
-def select(values: FloatArray, n: int, rank: int, few: FloatArray) -> float:
+def select(values: FloatArray, n: int, rank: int) -> float:
     """The ``rank``-th smallest (from 1) of positive ``values`` (n,), at least that many finite.
 
     Keeps an interval ``(low, high]`` that holds it, guesses where it should lie from the counts at
-    both ends, and counts again: passes that vectorise. Once few values are left in the interval,
-    they are copied to ``few`` and sorted. ``values`` is not changed.
+    both ends, and counts again; the last few ranks are stepped through. Only passes that vectorise,
+    and ``values`` is not changed.
     """
-    # The bits of positive doubles have their order, and a maximum of integers vectorises.
-    bits = values.view(np.int64)
-    high_bits = 0
-    below_high = 0
-    for i in range(n):
-        finite = bits[i] < INFINITY_BITS
-        high_bits = max(high_bits, int(bits[i]) if finite else 0)
-        below_high += int(finite)
-    high = np.int64(high_bits).view(np.float64)
     low = 0.0
     below_low = 0
+    high = _largest_finite(values, n)
+    below_high = _count_up_to(values, n, high)
     for guess in range(MAX_GUESSES):
-        if below_high - below_low <= FEW:
+        if min(rank - below_low, below_high - rank) <= FEW:
             break
         # Aimed a little above the rank and a little below in turn, so that both ends close in;
         # every third guess halves the interval, so that a heavy tail cannot stall the search.
@@ -140,39 +132,72 @@ def select(values: FloatArray, n: int, rank: int, few: FloatArray) -> float:
         middle = low + (high - low) * fraction
         if not low < middle < high:
             break
-        count = 0
-        for i in range(n):
-            count += int(values[i] <= middle)
+        count = _count_up_to(values, n, middle)
         if count >= rank:
             high = middle
             below_high = count
         else:
             low = middle
             below_low = count
-    return _select_between(values, n, low, high, rank - below_low, few)
+    if rank - below_low <= below_high - rank:
+        return _step_up(values, n, low, below_low, rank)
+    return _step_down(values, n, high, below_high, rank)
 
 
 @kernel
-def _select_between(
-    values: FloatArray, n: int, low: float, high: float, rank: int, few: FloatArray
-) -> float:
-    """The ``rank``-th smallest of the values in ``(low, high]``, by insertion into ``few``."""
-    kept = 0
+def _count_up_to(values: FloatArray, n: int, limit: float) -> int:
+    """Number of ``values`` (n,) that are at most ``limit``."""
+    count = 0
     for i in range(n):
-        value = values[i]
-        if low < value <= high:
-            j = min(kept, rank)
-            # Only the `rank` smallest matter.
-            if j == rank and value >= few[rank - 1]:
-                continue
-            if j == rank:
-                j = rank - 1
-            while j > 0 and few[j - 1] > value:
-                few[j] = few[j - 1]
-                j -= 1
-            few[j] = value
-            kept = min(kept + 1, rank)
-    return float(few[rank - 1])
+        count += int(values[i] <= limit)
+    return count
+
+
+# The bits of positive doubles have their order, and extremes of integers vectorise.
+
+
+@kernel
+def _largest_finite(values: FloatArray, n: int) -> float:
+    """Largest finite of positive ``values`` (n,); 0 if there is none."""
+    bits = values.view(np.int64)
+    largest = 0
+    for i in range(n):
+        largest = max(largest, int(bits[i]) if bits[i] < INFINITY_BITS else 0)
+    return float(np.int64(largest).view(np.float64))
+
+
+@kernel
+def _step_up(values: FloatArray, n: int, low: float, below_low: int, rank: int) -> float:
+    """Value of ``rank``, going up from ``low``, at or below which there are ``below_low``."""
+    bits = values.view(np.int64)
+    while below_low < rank:
+        low_bits = np.float64(low).view(np.int64)
+        smallest = INFINITY_BITS
+        for i in range(n):
+            smallest = min(smallest, int(bits[i]) if bits[i] > low_bits else INFINITY_BITS)
+        low = float(np.int64(smallest).view(np.float64))
+        below_low = _count_up_to(values, n, low)
+    return low
+
+
+@kernel
+def _step_down(values: FloatArray, n: int, high: float, below_high: int, rank: int) -> float:
+    """Value of ``rank``, going down from ``high``, at or below which there are ``below_high``."""
+    bits = values.view(np.int64)
+    while True:
+        # The largest value at or below the upper end, and how many lie below it.
+        high_bits = np.float64(high).view(np.int64)
+        largest = 0
+        for i in range(n):
+            largest = max(largest, int(bits[i]) if bits[i] <= high_bits else 0)
+        high = float(np.int64(largest).view(np.float64))
+        equal = 0
+        for i in range(n):
+            equal += int(values[i] == high)
+        if below_high - equal < rank:
+            return high
+        below_high -= equal
+        high = float(np.int64(largest - 1).view(np.float64))
 
 
 @kernel

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from simulate.engine.arrays import FloatArray, IntArray, Rows
 from simulate.engine.compile import kernel
 from simulate.engine.ordering import CENSORED_BIT, EXPERIMENTAL_BIT, PAYLOAD_BITS
@@ -11,38 +13,71 @@ LANES = 8
 
 @kernel
 def scan_risk_sets(
-    keys: IntArray, first: int, last: int, n_rows: int, rows: Rows
+    keys: IntArray,
+    first: int,
+    last: int,
+    n_rows: int,
+    at_risk: IntArray,
+    at_risk_experimental: IntArray,
+    events_experimental: IntArray,
 ) -> tuple[int, int]:
     """Append the risk sets of one stratum, whose sorted keys are ``keys[first:last]``.
 
-    Returns the new number of rows and the number of events that were tied with an earlier one.
+    Returns the new number of rows, one an event, and the number of events that were tied with an
+    earlier one; if there are any, the rows are those of `scan_tied_risk_sets` instead.
     """
-    experimental = 0
-    for i in range(first, last):
-        experimental += keys[i] & EXPERIMENTAL_BIT
+    experimental = _count_experimental(keys, first, last)
     n_tied = 0
     previous = -1
+    row = np.uint64(n_rows)
     for i in range(first, last):
         key = keys[i]
         is_experimental = key & EXPERIMENTAL_BIT
         is_event = 1 - ((key & CENSORED_BIT) >> 1)
         ticks = key >> PAYLOAD_BITS
-        # Events come first at a time: the same ticks as the key before means a tie of events.
-        # One branch, hardly ever taken, instead of two.
-        if (is_event == 1) & (ticks == previous):
-            rows.events[n_rows - 1] += 1
-            rows.events_experimental[n_rows - 1] += is_experimental
-            n_tied += 1
-        else:
-            # Written for censorings, too, and then overwritten: cheaper than a branch.
-            rows.at_risk[n_rows] = last - i
-            rows.at_risk_experimental[n_rows] = experimental
-            rows.events[n_rows] = 1
-            rows.events_experimental[n_rows] = is_experimental
-            n_rows += is_event
+        # Written for censorings, too, and then overwritten: cheaper than a branch.
+        at_risk[row] = last - i
+        at_risk_experimental[row] = experimental
+        events_experimental[row] = is_experimental
+        row += np.uint64(is_event)
+        n_tied += is_event & int(ticks == previous)
         previous = ticks
         experimental -= is_experimental
-    return n_rows, n_tied
+    return int(row), n_tied
+
+
+@kernel
+def scan_tied_risk_sets(keys: IntArray, first: int, last: int, n_rows: int, rows: Rows) -> int:
+    """Append the risk sets of one stratum, one a distinct event time; returns the new number."""
+    experimental = _count_experimental(keys, first, last)
+    previous = -1
+    for i in range(first, last):
+        key = keys[i]
+        is_experimental = key & EXPERIMENTAL_BIT
+        ticks = key >> PAYLOAD_BITS
+        if key & CENSORED_BIT == 0:
+            # Events come first at a time: an event with the ticks of the key before is tied to it.
+            if ticks == previous:
+                rows.events[n_rows - 1] += 1
+                rows.events_experimental[n_rows - 1] += is_experimental
+            else:
+                rows.at_risk[n_rows] = last - i
+                rows.at_risk_experimental[n_rows] = experimental
+                rows.events[n_rows] = 1
+                rows.events_experimental[n_rows] = is_experimental
+                n_rows += 1
+        previous = ticks
+        experimental -= is_experimental
+    return n_rows
+
+
+@kernel
+def _count_experimental(keys: IntArray, first: int, last: int) -> int:
+    """Number of experimental patients among ``keys[first:last]``."""
+    experimental = 0
+    for i in range(first, last):
+        experimental += keys[i] & EXPERIMENTAL_BIT
+    return experimental
 
 
 @kernel

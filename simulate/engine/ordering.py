@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulate.engine.arrays import DROPOUT, EVENT, NOT_COMPARED, IntArray, Patients
+from simulate.engine.arrays import DROPOUT, EVENT, FloatArray, IntArray, UintArray
 from simulate.engine.compile import kernel
 from simulate.engine.elementary import MANTISSA_BITS
 
@@ -17,10 +17,10 @@ TIME_BITS = 61
 PAYLOAD_BITS = 2
 CENSORED_BIT = 2
 EXPERIMENTAL_BIT = 1
-# Top 14 of the 63 bits: two passes of 7.
+# Top 14 of the 63 bits: two digits of 7.
 TOP_SHIFT = 49
-DIGIT = 128
 DIGIT_BITS = 7
+ONE = np.uint64(1)
 SMALL = 48
 SMALLEST_CUTOFF = 1e-6
 MOVES_A_KEY = 8
@@ -37,46 +37,59 @@ def ticks_per_month(cutoff: float) -> float:
 
 @kernel
 def build_keys(
-    patients: Patients, n_entered: int, cutoff: float, role_of_cell: IntArray, keys: IntArray
+    entry: FloatArray,
+    end: FloatArray,
+    calendar_end: FloatArray,
+    outcome: IntArray,
+    arm: IntArray,
+    experimental_arm: int,
+    n_entered: int,
+    cutoff: float,
+    keys: IntArray,
 ) -> None:
-    """Keys of the first ``n_entered`` patients at ``cutoff``, all of them compared, (n_entered,).
+    """Keys of the first ``n_entered`` patients at ``cutoff``, (n_entered,).
 
     Whose calendar month of the end is after the cutoff is censored there: the same sum that
     defined the cutoff, so the event that triggered it is always in.
     """
     scale = ticks_per_month(cutoff)
     for i in range(n_entered):
-        seen = patients.calendar_end[i] <= cutoff
-        time = patients.end[i] if seen else cutoff - patients.entry[i]
-        is_event = seen & (patients.outcome[i] == EVENT)
-        censored = 0 if is_event else CENSORED_BIT
-        ticks = int(time * scale)
-        keys[i] = (ticks << PAYLOAD_BITS) | censored | role_of_cell[patients.cell[i]]
+        seen = calendar_end[i] <= cutoff
+        time = end[i] if seen else cutoff - entry[i]
+        censored = 0 if seen & (outcome[i] == EVENT) else CENSORED_BIT
+        keys[i] = (int(time * scale) << PAYLOAD_BITS) | censored | int(arm[i] == experimental_arm)
 
 
 @kernel
 def count_outcomes(
-    patients: Patients, n_entered: int, cutoff: float, role_of_cell: IntArray, role: int
+    arm: IntArray,
+    outcome: IntArray,
+    calendar_end: FloatArray,
+    counted_arm: int,
+    n_entered: int,
+    cutoff: float,
 ) -> tuple[int, int, int]:
-    """Patients, events and dropouts by ``cutoff`` among those with ``role``."""
+    """Patients, events and dropouts of one arm by ``cutoff``."""
     n_patients = 0
     n_events = 0
     n_dropouts = 0
     for i in range(n_entered):
-        counted = int(role_of_cell[patients.cell[i]] == role)
-        seen = counted * int(patients.calendar_end[i] <= cutoff)
+        counted = int(arm[i] == counted_arm)
+        seen = counted & int(calendar_end[i] <= cutoff)
         n_patients += counted
-        n_events += seen * int(patients.outcome[i] == EVENT)
-        n_dropouts += seen * int(patients.outcome[i] == DROPOUT)
+        n_events += seen & int(outcome[i] == EVENT)
+        n_dropouts += seen & int(outcome[i] == DROPOUT)
     return n_patients, n_events, n_dropouts
 
 
 @kernel
 def gather_segments(
     keys: IntArray,
-    patients: Patients,
+    arm: IntArray,
+    stratum: IntArray,
+    experimental_arm: int,
+    control_arm: int,
     n_entered: int,
-    role_of_cell: IntArray,
     n_segments: int,
     segment: IntArray,
     next_place: IntArray,
@@ -90,64 +103,87 @@ def gather_segments(
     for s in range(n_segments + 1):
         segment[s] = 0
     for i in range(n_entered):
-        s = patients.stratum[i] if n_segments > 1 else 0
-        segment[s + 1] += int(role_of_cell[patients.cell[i]] != NOT_COMPARED)
+        s = stratum[i] if n_segments > 1 else 0
+        segment[s + 1] += int((arm[i] == experimental_arm) | (arm[i] == control_arm))
     for s in range(n_segments):
         segment[s + 1] += segment[s]
         next_place[s] = segment[s]
     for i in range(n_entered):
-        if role_of_cell[patients.cell[i]] != NOT_COMPARED:
-            s = patients.stratum[i] if n_segments > 1 else 0
+        if (arm[i] == experimental_arm) | (arm[i] == control_arm):
+            s = stratum[i] if n_segments > 1 else 0
             out[next_place[s]] = keys[i]
             next_place[s] += 1
 
 
 @kernel
-def sort_keys(keys: IntArray, first: int, last: int, buffer: IntArray, counts: IntArray) -> None:
-    """Sort ``keys[first:last]`` in place; ``buffer`` is as long as keys, ``counts`` (2 * 256,).
+def sort_keys(keys: IntArray, first: int, last: int, buffer: IntArray, places: UintArray) -> None:
+    """Sort ``keys[first:last]`` in place; ``buffer`` is as long as keys, ``places`` (2, 256).
 
     Two stable counting passes on the top 14 bits leave few inversions unless many keys share those
     bits; then insertion would be slow, and all the bytes are sorted instead.
     """
-    if last - first <= SMALL:
-        _finish_by_insertion(keys, first, last, (last - first) * SMALL)
+    size = last - first
+    part = keys[first:last]
+    if size <= SMALL:
+        _finish_by_insertion(part, size, size * SMALL)
         return
-    _pass(keys, buffer, first, last, TOP_SHIFT, DIGIT - 1, counts)
-    _pass(buffer, keys, first, last, TOP_SHIFT + DIGIT_BITS, DIGIT - 1, counts)
-    if not _finish_by_insertion(keys, first, last, (last - first) * MOVES_A_KEY):
+    _two_passes(part, buffer, size, TOP_SHIFT, DIGIT_BITS, places)
+    if not _finish_by_insertion(part, size, size * MOVES_A_KEY):
         for byte in range(0, 8, 2):
-            _pass(keys, buffer, first, last, 8 * byte, 255, counts)
-            _pass(buffer, keys, first, last, 8 * byte + 8, 255, counts)
+            _two_passes(part, buffer, size, 8 * byte, 8, places)
 
 
 @kernel
-def _pass(
-    source: IntArray, out: IntArray, first: int, last: int, shift: int, mask: int, counts: IntArray
+def _two_passes(
+    keys: IntArray, buffer: IntArray, n: int, shift: int, bits: int, places: UintArray
 ) -> None:
-    """Stable counting sort of ``source[first:last]`` by one digit into ``out``."""
-    for digit in range(mask + 1):
-        counts[digit] = 0
-    for i in range(first, last):
-        counts[(source[i] >> shift) & mask] += 1
-    place = first
-    for digit in range(mask + 1):
-        count = counts[digit]
-        counts[digit] = place
-        place += count
-    for i in range(first, last):
-        digit = (source[i] >> shift) & mask
-        out[counts[digit]] = source[i]
-        counts[digit] += 1
+    """Stable counting sort of ``keys[:n]`` by two digits of ``bits`` bits, the lower at ``shift``.
+
+    Unsigned indices spare numba's test for negative ones.
+    """
+    lower = np.uint64(shift)
+    upper = np.uint64(shift + bits)
+    mask = np.uint64((1 << bits) - 1)
+    low_places = places[0]
+    high_places = places[1]
+    for digit in range(1 << bits):
+        low_places[digit] = np.uint64(0)
+        high_places[digit] = np.uint64(0)
+    for i in range(n):
+        key = np.uint64(keys[i])
+        low_places[(key >> lower) & mask] += ONE
+        high_places[(key >> upper) & mask] += ONE
+    low_place = np.uint64(0)
+    high_place = np.uint64(0)
+    for digit in range(1 << bits):
+        low_count = low_places[digit]
+        low_places[digit] = low_place
+        low_place += low_count
+        high_count = high_places[digit]
+        high_places[digit] = high_place
+        high_place += high_count
+    for i in range(n):
+        digit_of_key = (np.uint64(keys[i]) >> lower) & mask
+        place = low_places[digit_of_key]
+        buffer[place] = keys[i]
+        low_places[digit_of_key] = place + ONE
+    for i in range(n):
+        digit_of_key = (np.uint64(buffer[i]) >> upper) & mask
+        place = high_places[digit_of_key]
+        keys[place] = buffer[i]
+        high_places[digit_of_key] = place + ONE
 
 
 @kernel
-def _finish_by_insertion(keys: IntArray, first: int, last: int, budget: int) -> bool:
-    """Insertion sort of ``keys[first:last]``; False if it gave up after ``budget`` moves."""
+def _finish_by_insertion(keys: IntArray, n: int, budget: int) -> bool:
+    """Insertion sort of ``keys[:n]``; False if it gave up after ``budget`` moves."""
     moves = 0
-    for i in range(first + 1, last):
+    for i in range(1, n):
         key = keys[i]
+        if keys[i - 1] <= key:
+            continue
         j = i
-        while j > first and keys[j - 1] > key:
+        while j > 0 and keys[j - 1] > key:
             keys[j] = keys[j - 1]
             j -= 1
         keys[j] = key

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulate.engine.arrays import DROPOUT, EVENT, FOLLOWED_TO_END, FloatArray, Hazards, IntArray
-from simulate.engine.compile import kernel
+from simulate.engine.arrays import (
+    DROPOUT,
+    EVENT,
+    FOLLOWED_TO_END,
+    FloatArray,
+    Hazards,
+    IntArray,
+    Patients,
+    UintArray,
+)
+from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import exp, log
 
 
@@ -43,7 +52,7 @@ def poisson_entries(
 
 @kernel
 def invert_hazards(
-    exponentials: FloatArray, cell: IntArray, hazards: Hazards, n: int, out: FloatArray
+    exponentials: FloatArray, cell: UintArray, hazards: Hazards, n: int, out: FloatArray
 ) -> None:
     """Months at which the cumulative hazard of each patient's cell reaches ``exponentials``, (n,).
 
@@ -64,12 +73,12 @@ def invert_hazards(
 
 @kernel
 def _invert_pieces(
-    exponentials: FloatArray, cell: IntArray, hazards: Hazards, n: int, out: FloatArray
+    exponentials: FloatArray, cell: UintArray, hazards: Hazards, n: int, out: FloatArray
 ) -> None:
     """Clock at which a cumulative hazard of several pieces reaches ``exponentials``, (n,)."""
     for i in range(n):
         piece = hazards.first_piece[cell[i]]
-        last = hazards.first_piece[cell[i] + 1] - 1
+        last = hazards.first_piece[cell[i] + np.uint64(1)] - 1
         target = exponentials[i]
         while piece < last and target > hazards.cumulative[piece + 1]:
             piece += 1
@@ -78,7 +87,7 @@ def _invert_pieces(
 
 
 @kernel
-def _unstretch_clock(cell: IntArray, hazards: Hazards, n: int, out: FloatArray) -> None:
+def _unstretch_clock(cell: UintArray, hazards: Hazards, n: int, out: FloatArray) -> None:
     """Weibull clock to months, ``scale * y ** (1 / shape)``, in place, (n,)."""
     for i in range(n):
         y = out[i]
@@ -87,29 +96,52 @@ def _unstretch_clock(cell: IntArray, hazards: Hazards, n: int, out: FloatArray) 
             out[i] = hazards.scale[cell[i]] * exp(power * log(y))
 
 
-@kernel
-def end_follow_up(
-    event: FloatArray,
-    dropout: FloatArray,
-    maximum_follow_up: float,
-    entry: FloatArray,
-    n: int,
-    end: FloatArray,
-    outcome: IntArray,
-    calendar_end: FloatArray,
-    calendar_event: FloatArray,
-) -> None:
-    """When and why each patient's follow-up ends if no cutoff comes first, (n,).
+@inlined_kernel
+def end_follow_up(patients: Patients, maximum_follow_up: float, n: int) -> None:
+    """When and why each patient's follow-up ends if no cutoff comes first.
 
     At equal times an event precedes a dropout, and a dropout the end of planned follow-up.
     """
+    earliest(patients.event, patients.dropout, maximum_follow_up, n, patients.end)
+    add(patients.entry, patients.end, n, patients.calendar_end)
+    why_ended(patients.event, patients.dropout, patients.end, n, patients.outcome)
+    event_months(patients.calendar_end, patients.outcome, n, patients.calendar_event)
+
+
+# Separate passes: LLVM vectorises a loop only over a few arrays that might overlap.
+
+
+@kernel
+def earliest(
+    event: FloatArray, dropout: FloatArray, maximum_follow_up: float, n: int, end: FloatArray
+) -> None:
+    """End of follow-up, in months from randomisation, (n,)."""
     for i in range(n):
-        censored = min(dropout[i], maximum_follow_up)
-        time = min(event[i], censored)
-        has_event = (event[i] <= censored) & (event[i] < np.inf)
-        has_dropout = (not has_event) & (dropout[i] <= maximum_follow_up) & (dropout[i] < np.inf)
-        calendar = entry[i] + time
-        end[i] = time
-        calendar_end[i] = calendar
-        calendar_event[i] = calendar if has_event else np.inf
-        outcome[i] = EVENT if has_event else (DROPOUT if has_dropout else FOLLOWED_TO_END)
+        end[i] = min(event[i], dropout[i], maximum_follow_up)
+
+
+@kernel
+def add(entry: FloatArray, end: FloatArray, n: int, calendar: FloatArray) -> None:
+    """Calendar month of a time from randomisation, (n,)."""
+    for i in range(n):
+        calendar[i] = entry[i] + end[i]
+
+
+@kernel
+def why_ended(
+    event: FloatArray, dropout: FloatArray, end: FloatArray, n: int, outcome: IntArray
+) -> None:
+    """Event, dropout or neither, (n,)."""
+    for i in range(n):
+        other = DROPOUT if dropout[i] == end[i] else FOLLOWED_TO_END
+        why = EVENT if event[i] == end[i] else other
+        outcome[i] = why if end[i] < np.inf else FOLLOWED_TO_END
+
+
+@kernel
+def event_months(
+    calendar_end: FloatArray, outcome: IntArray, n: int, calendar_event: FloatArray
+) -> None:
+    """Calendar month of the event, infinite if there is none, (n,)."""
+    for i in range(n):
+        calendar_event[i] = calendar_end[i] if outcome[i] == EVENT else np.inf

@@ -13,9 +13,7 @@ from simulate.engine.allocation import (
     randomise_within_strata,
 )
 from simulate.engine.arrays import (
-    CONTROL,
     ESTIMATE_NONE,
-    EXPERIMENTAL,
     POISSON,
     STATUS_LOOK_SKIPPED,
     STATUS_NO_INFORMATION,
@@ -27,8 +25,13 @@ from simulate.engine.arrays import (
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.cox import cox
 from simulate.engine.cutoffs import count_entered, look_cutoff
-from simulate.engine.logrank import logrank, scan_risk_sets
-from simulate.engine.ordering import build_keys, count_outcomes, gather_segments, sort_keys
+from simulate.engine.logrank import logrank, scan_risk_sets, scan_tied_risk_sets
+from simulate.engine.ordering import (
+    build_keys,
+    count_outcomes,
+    gather_segments,
+    sort_keys,
+)
 from simulate.engine.philox import draw_core, draw_stratum
 from simulate.engine.times import (
     end_follow_up,
@@ -112,17 +115,7 @@ def make_patients(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Work
     if not plan.dropouts.never:
         unit_exponentials(workspace.draw_dropout, n)
     invert_hazards(workspace.draw_dropout, patients.cell, plan.dropouts, n, patients.dropout)
-    end_follow_up(
-        patients.event,
-        patients.dropout,
-        plan.maximum_follow_up,
-        patients.entry,
-        n,
-        patients.end,
-        patients.outcome,
-        patients.calendar_end,
-        patients.calendar_event,
-    )
+    end_follow_up(patients, plan.maximum_follow_up, n)
 
 
 @inlined_kernel
@@ -178,10 +171,23 @@ def analyse_hypothesis(
     """Count, order and test the compared arms at ``cutoff``, and write the row."""
     hypothesis = plan.row_hypothesis[row]
     patients = workspace.patients
-    role_of_cell = plan.role[hypothesis]
     n_entered = count_entered(patients.entry, plan.n_patients, cutoff)
-    experimental = count_outcomes(patients, n_entered, cutoff, role_of_cell, EXPERIMENTAL)
-    control = count_outcomes(patients, n_entered, cutoff, role_of_cell, CONTROL)
+    experimental = count_outcomes(
+        patients.arm,
+        patients.outcome,
+        patients.calendar_end,
+        plan.experimental_arm[hypothesis],
+        n_entered,
+        cutoff,
+    )
+    control = count_outcomes(
+        patients.arm,
+        patients.outcome,
+        patients.calendar_end,
+        plan.control_arm[hypothesis],
+        n_entered,
+        cutoff,
+    )
 
     n_rows, n_tied = order_and_scan(plan, workspace, hypothesis, n_entered, cutoff)
     null_hazard_ratio = plan.null_hazard_ratio[hypothesis]
@@ -239,30 +245,57 @@ def order_and_scan(
     plan: Plan, workspace: Workspace, hypothesis: int, n_entered: int, cutoff: float
 ) -> tuple[int, int]:
     """Fill the risk sets of one hypothesis; returns their number and the number of tied events."""
-    role_of_cell = plan.role[hypothesis]
-    build_keys(workspace.patients, n_entered, cutoff, role_of_cell, workspace.keys)
+    patients = workspace.patients
+    rows = workspace.rows
+    experimental_arm = plan.experimental_arm[hypothesis]
+    build_keys(
+        patients.entry,
+        patients.end,
+        patients.calendar_end,
+        patients.outcome,
+        patients.arm,
+        experimental_arm,
+        n_entered,
+        cutoff,
+        workspace.keys,
+    )
     keys = workspace.keys
     segment = workspace.segment
     n_segments = 1
-    segment[0] = 0
-    segment[1] = n_entered
-    if plan.stratified[hypothesis] or not plan.all_compared[hypothesis]:
+    if plan.stratified[hypothesis] or plan.n_arms > 2:
         n_segments = plan.n_strata if plan.stratified[hypothesis] else 1
         keys = workspace.sorted_keys
         gather_segments(
             workspace.keys,
-            workspace.patients,
+            patients.arm,
+            patients.stratum,
+            experimental_arm,
+            plan.control_arm[hypothesis],
             n_entered,
-            role_of_cell,
             n_segments,
             segment,
             workspace.per_stratum,
             keys,
         )
+    else:
+        segment[0] = 0
+        segment[1] = n_entered
     n_rows = 0
     n_tied = 0
     for s in range(n_segments):
-        sort_keys(keys, segment[s], segment[s + 1], workspace.buffer, workspace.digit_counts)
-        n_rows, tied = scan_risk_sets(keys, segment[s], segment[s + 1], n_rows, workspace.rows)
+        sort_keys(keys, segment[s], segment[s + 1], workspace.buffer, workspace.places)
+        n_rows, tied = scan_risk_sets(
+            keys,
+            segment[s],
+            segment[s + 1],
+            n_rows,
+            rows.at_risk,
+            rows.at_risk_experimental,
+            rows.events_experimental,
+        )
         n_tied += tied
+    if n_tied > 0:
+        n_rows = 0
+        for s in range(n_segments):
+            n_rows = scan_tied_risk_sets(keys, segment[s], segment[s + 1], n_rows, rows)
     return n_rows, n_tied

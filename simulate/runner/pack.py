@@ -78,9 +78,6 @@ def pack(scenario: Scenario) -> Plan:
     starts, cumulative, rates = _accrual_steps(scenario.accrual)
     nodes = _Nodes(scenario, arms, len(cells))
     hypotheses = list(scenario.hypotheses.values())
-    roles = np.array(
-        [_roles(arms, len(cells), h.arms.experimental, h.arms.control) for h in hypotheses]
-    )
     poisson = scenario.accrual.arrivals == "poisson"
     follow_up = scenario.follow_up
     return Plan(
@@ -107,8 +104,8 @@ def pack(scenario: Scenario) -> Plan:
         masks=np.array(nodes.masks, dtype=np.int64).reshape(-1, len(arms) * len(cells)),
         row_look=_integers(c.analysis_number for c in comparisons),
         row_hypothesis=_integers(c.hypothesis_number for c in comparisons),
-        role=roles,
-        all_compared=_integers(int((role != engine.NOT_COMPARED).all()) for role in roles),
+        experimental_arm=_integers(arms.index(h.arms.experimental) for h in hypotheses),
+        control_arm=_integers(arms.index(h.arms.control) for h in hypotheses),
         stratified=_integers(int(h.test.stratified) for h in hypotheses),
         estimate=_integers(ESTIMATES[h.test.estimate] for h in hypotheses),
         null_hazard_ratio=_floats(h.test.null_hazard_ratio for h in hypotheses),
@@ -213,12 +210,6 @@ def _orders(remaining: list[int], size: int) -> Iterator[tuple[int, ...]]:
             rest = [*remaining[:arm], count - 1, *remaining[arm + 1 :]]
             for tail in _orders(rest, size - 1):
                 yield (arm, *tail)
-
-
-def _roles(arms: list[str], n_cells: int, experimental: str, control: str) -> IntArray:
-    """Part of each cell (arm by stratum) in a hypothesis."""
-    part = {experimental: engine.EXPERIMENTAL, control: engine.CONTROL}
-    return _integers(part.get(arm, engine.NOT_COMPARED) for arm in arms for _ in range(n_cells))
 
 
 class _Nodes:
