@@ -15,7 +15,7 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import llvmlite.binding
 import numba
@@ -90,22 +90,23 @@ def inlined_kernel(function: F) -> F:
     return _compile(function, inline="always")
 
 
-def _compile(function: F, inline: Literal["never", "always"]) -> F:
+def _compile(function: F, inline: str) -> F:
     """Compile with the cache in our folder; other users of numba in the process keep theirs."""
+    options: dict[str, Any] = {
+        "nogil": True,
+        "error_model": "numpy",
+        "inline": inline,
+        "cache": CACHE_FOLDER is not None,
+        # No counting of references to arrays, which took up to half the time; and no kernel can
+        # allocate.
+        "_nrt": False,
+    }
     # Numba sets the attributes of `config` from the environment, unknown to type checkers.
     settings: Any = config
     previous = settings.CACHE_DIR
     settings.CACHE_DIR = str(CACHE_FOLDER or "")
     try:
-        compiled = numba.njit(
-            nogil=True,
-            error_model="numpy",
-            inline=inline,
-            cache=CACHE_FOLDER is not None,
-            # No counting of references to arrays, which took up to half the time; and no kernel
-            # can allocate.
-            _nrt=False,
-        )(function)
+        compiled = numba.njit(**options)(function)
     finally:
         settings.CACHE_DIR = previous
     return cast(F, compiled)
