@@ -1,0 +1,154 @@
+"""The same bytes whatever the number of workers, the order of blocks, the compiler, the processor.
+
+The levels of vector instructions are compiled anew in processes of their own; those tests are slow.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import llvmlite.binding
+import numpy as np
+import pytest
+from reproducibility import statistics_hash
+from twins.feature_scenarios import feature_scenario
+
+from simulate.engine import compile as engine_compile
+from simulate.engine.arrays import Statistics, new_statistics
+from simulate.runner.execute import BLOCK_TRIALS, blocks_of, simulate, simulate_block
+from simulate.runner.pack import pack
+
+FEW_TRIALS = 25
+MANY_TRIALS = 100
+N_WORKER_TRIALS = 4 * BLOCK_TRIALS + 77
+TESTS = Path(__file__).parents[1]
+PACKAGE = Path(engine_compile.__file__).parents[1]
+IS_X86 = platform.machine() in {"x86_64", "AMD64"}
+HAS_AVX2 = IS_X86 and llvmlite.binding.get_host_cpu_features().get("avx2", False)
+
+
+@pytest.fixture(scope="module")
+def block_by_block() -> Statistics:
+    scenario = feature_scenario("hardly any patients")
+    plan = pack(scenario)
+    blocks = blocks_of(N_WORKER_TRIALS)
+    statistics = new_statistics(N_WORKER_TRIALS, plan)
+    for number in np.random.default_rng(3).permutation(len(blocks)):
+        block = blocks[number]
+        part = simulate_block(plan, scenario.simulation.seed, block)
+        for name in Statistics._fields:
+            getattr(statistics, name)[block.start : block.stop] = getattr(part, name)
+    return statistics
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5, None])
+def test_workers_and_the_order_of_blocks_do_not_matter(
+    workers: int | None, block_by_block: Statistics
+) -> None:
+    scenario = feature_scenario("hardly any patients")
+    statistics = simulate(pack(scenario), scenario.simulation.seed, N_WORKER_TRIALS, workers)
+    assert statistics_hash.hash_of([statistics]) == statistics_hash.hash_of([block_by_block])
+
+
+def hash_in_a_process(n_trials: int, cache: Path, **environment: str) -> tuple[str, str]:
+    """Hash of the features' statistics and vector registers in another process."""
+    paths = os.pathsep.join([str(TESTS), str(PACKAGE.parent)])
+    settings = {"PYTHONPATH": paths, "SIMULATE_CACHE_DIR": str(cache)} | environment
+    program = Path(statistics_hash.__file__)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", program, str(n_trials)],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    digest, registers = done.stdout.split()
+    return digest, registers
+
+
+def test_python_alone_gives_the_same_bytes(tmp_path: Path) -> None:
+    here = statistics_hash.hash_of_features(FEW_TRIALS)
+    assert hash_in_a_process(FEW_TRIALS, tmp_path, NUMBA_DISABLE_JIT="1") == (here, "none")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not IS_X86, reason="names processors of x86-64")
+@pytest.mark.parametrize(
+    ("processor", "registers"),
+    [
+        ("x86-64", "xmm"),
+        pytest.param("haswell", "ymm", marks=pytest.mark.skipif(not HAS_AVX2, reason="needs AVX2")),
+    ],
+)
+def test_levels_of_vector_instructions_give_the_same_bytes(
+    processor: str, registers: str, tmp_path: Path
+) -> None:
+    here = statistics_hash.hash_of_features(MANY_TRIALS)
+    level = {"NUMBA_CPU_NAME": processor, "NUMBA_CPU_FEATURES": ""}
+    assert hash_in_a_process(MANY_TRIALS, tmp_path, **level) == (here, registers)
+
+
+@pytest.mark.slow
+def test_compiling_anew_gives_the_same_bytes(tmp_path: Path) -> None:
+    here = statistics_hash.hash_of_features(MANY_TRIALS)
+    digest, _ = hash_in_a_process(MANY_TRIALS, tmp_path)
+    assert digest == here
+
+
+# What does not give the same bits everywhere: library functions, NumPy's reductions, and powers,
+# which are library functions. Square roots and the four operations are exact by IEEE 754.
+INEXACT = {"exp", "exp2", "expm1", "log", "log10", "log1p", "log2", "pow", "power", "fma"}
+INEXACT |= {"sin", "cos", "tan", "tanh", "arctanh", "erf", "erfc", "gamma", "lgamma", "cbrt"}
+INEXACT |= {
+    "sum",
+    "nansum",
+    "cumsum",
+    "mean",
+    "nanmean",
+    "var",
+    "std",
+    "dot",
+    "average",
+    "trapezoid",
+}
+
+
+def inexact_operations(source: str) -> list[str]:
+    """Operations inside functions of a file whose bits may depend on the processor."""
+    found = []
+    for function in ast.walk(ast.parse(source)):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        for node in ast.walk(function):
+            if isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Pow):
+                found.append(f"{function.name}: power")
+            if isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.MatMult):
+                found.append(f"{function.name}: matrix product")
+            if isinstance(node, ast.Attribute) and node.attr in INEXACT:
+                owner = ast.unparse(node.value)
+                if owner != "elementary":
+                    found.append(f"{function.name}: {owner}.{node.attr}")
+            if isinstance(node, ast.keyword) and node.arg == "fastmath":
+                found.append(f"{function.name}: fastmath")
+    return found
+
+
+@pytest.mark.parametrize(
+    "file",
+    [*sorted((PACKAGE / "engine").glob("*.py")), PACKAGE / "runner" / "pack.py"],
+    ids=lambda file: file.name,
+)
+def test_kernels_and_packing_use_exact_operations(file: Path) -> None:
+    assert inexact_operations(file.read_text(encoding="utf-8")) == []
+
+
+def test_inexact_operations_are_found() -> None:
+    source = "def f(x):\n    x **= 2\n    return math.exp(x) + x ** 0.5 + np.sum(x) + (x @ x)\n"
+    kinds = sorted(operation.split(": ")[1] for operation in inexact_operations(source))
+    assert kinds == ["math.exp", "matrix product", "np.sum", "power", "power"]
