@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,13 @@ from simulate.errors import Problem, ScenarioError, SimulateError
 from simulate.report.text import rejection_name
 from simulate.report.words import analysis_name, arm_name, hypothesis_name
 from simulate.results.closed_forms import maximum_follow_up, trial_accrual, trial_groups
-from simulate.results.decisions import decide, rejected_by_end
+from simulate.results.decisions import NO_LOOK, decide, last_row_reached, rejected_by_end
 from simulate.results.result import Result
-from simulate.scenario.comparisons import constant_log_hazard_ratio, planned_comparisons
+from simulate.scenario.comparisons import (
+    constant_log_hazard_ratio,
+    planned_comparisons,
+    rows_of,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +27,7 @@ SUFFIXES = (".png", ".svg")
 REJECTED = "#1f5f8b"
 NOT_REJECTED = "#c9d3da"
 LINE = "#b3541e"
+RATIO_TICKS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0)
 N_BINS = 60
 N_CURVE = 120
 
@@ -46,9 +52,9 @@ def check_path(path: str) -> None:
 def draw(result: Result, path: str) -> None:
     """Draw a result into a PNG or SVG file: one row of panels a hypothesis.
 
-    Left: the estimated hazard ratios (z where none was estimated) at the last look, by whether the
-    trial rejected the hypothesis. Right: expected events over calendar time, with the middle 90% of
-    the simulated months of each look.
+    Left: the estimated hazard ratios (z where none was estimated) at each trial's last look, by
+    whether it rejected the hypothesis. Right: expected events over calendar time, with the middle
+    90% of the simulated months of each look.
 
     Raises
     ------
@@ -76,16 +82,19 @@ def draw(result: Result, path: str) -> None:
 
 
 def _draw_estimates(result: Result, hypothesis: str, axes: Axes) -> None:
-    """Histogram of the estimates at the last look, by the trial's conclusion."""
+    """Histogram of the estimates with which the trials ended, by their conclusion."""
     scenario = result.scenario
     comparisons = planned_comparisons(scenario)
-    last = max(row for row, c in enumerate(comparisons) if c.hypothesis == hypothesis)
-    rejected = rejected_by_end(decide(scenario, result.statistics), comparisons, hypothesis)
+    decisions = decide(scenario, result.statistics)
+    last = last_row_reached(decisions, comparisons, hypothesis)
+    tested = np.flatnonzero(last != NO_LOOK)
     has_ratio = scenario.hypotheses[hypothesis].test.estimate != "none"
-    values = (result.statistics.estimate if has_ratio else result.statistics.z)[:, last]
+    found = result.statistics.estimate if has_ratio else result.statistics.z
+    values = found[tested, last[tested]]
+    rejected = rejected_by_end(decisions, comparisons, hypothesis)[tested]
     finite = np.isfinite(values)
     low, high = np.quantile(values[finite], [0.0005, 0.9995]) if finite.any() else (-1.0, 1.0)
-    bins = np.linspace(low, max(high, low + 1e-9), N_BINS)
+    bins = np.linspace(low, max(high, low + 1e-3), N_BINS)
     shown = np.exp if has_ratio else np.asarray
     axes.hist(
         [shown(values[finite & rejected]), shown(values[finite & ~rejected])],
@@ -96,33 +105,45 @@ def _draw_estimates(result: Result, hypothesis: str, axes: Axes) -> None:
         linewidth=0.3,
         label=["rejected", "not rejected"],
     )
-    look = analysis_name(scenario, comparisons[last].analysis)
+    rows = rows_of(comparisons, hypothesis)
+    look = analysis_name(scenario, comparisons[rows[0]].analysis)
+    when = f"at: {look}" if len(rows) == 1 else "at the trial's last look"
     if has_ratio:
         axes.set_xscale("log")
-        ticks = [
-            t
-            for t in (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0)
-            if bins[0] <= np.log(t) <= bins[-1]
-        ]
+        ticks = _ratio_ticks(bins)
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.minorticks_off()
-        axes.set_xlabel(f"estimated hazard ratio at: {look}")
+        axes.set_xlabel(f"estimated hazard ratio {when}")
         log_hr = constant_log_hazard_ratio(scenario, hypothesis)
         if log_hr is not None:
             axes.axvline(np.exp(log_hr), color=LINE, label=f"true ratio {np.exp(log_hr):.3g}")
-        axes.axvline(1.0, color="black", linestyle=":", linewidth=1)
+        null = scenario.hypotheses[hypothesis].test.null_hazard_ratio
+        axes.axvline(null, color="black", linestyle=":", linewidth=1, label="null hypothesis")
     else:
-        axes.set_xlabel(f"z at: {look} (positive favours the experimental arm)")
-        axes.axvline(comparisons[last].critical_value, color=LINE, label="critical value")
+        axes.set_xlabel(f"z {when} (positive favours the experimental arm)")
+        limits = {comparisons[row].critical_value for row in rows}
+        if len(limits) == 1:
+            axes.axvline(limits.pop(), color=LINE, label="critical value")
     power = result.power(hypothesis)
     axes.set_ylabel("simulated trials")
     axes.set_title(
-        f"{hypothesis_name(scenario, hypothesis)}: {rejection_name(scenario, hypothesis).lower()} "
+        f"{hypothesis_name(scenario, hypothesis)}: {rejection_name(scenario, hypothesis)} "
         f"{power.value:.3f} (standard error {power.mcse:.4f})",
         fontsize=9,
     )
     axes.legend(frameon=False, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _ratio_ticks(bins: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[float]:
+    """Round hazard ratios for an axis of log hazard ratios."""
+    low, high = np.exp(bins[0]), np.exp(bins[-1])
+    ticks = [tick for tick in RATIO_TICKS if low <= tick <= high]
+    if len(ticks) >= 3:
+        return ticks
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
+
+    return [float(tick) for tick in MaxNLocator(5).tick_values(low, high) if tick > 0.0]
 
 
 def _draw_events(result: Result, hypothesis: str, axes: Axes) -> None:
@@ -142,16 +163,20 @@ def _draw_events(result: Result, hypothesis: str, axes: Axes) -> None:
         total += in_arm
         axes.plot(months, in_arm, style, color="black", label=arm_name(scenario, arm))
     axes.plot(months, total, color="black", label="both arms")
-    for analysis in chosen.analyses:
+    for number, analysis in enumerate(chosen.analyses):
         low, middle, high = (
             result.estimate(f"look_time_{q}", hypothesis, analysis).value
             for q in ("q05", "q50", "q95")
         )
+        if math.isnan(middle):
+            continue  # a look that no trial had
         axes.axvspan(low, high, color=REJECTED, alpha=0.25, linewidth=0)
         axes.axvline(middle, color=REJECTED, linewidth=1)
+        when = f"{low:.0f} to {high:.0f}" if high - low > 0.5 else f"month {middle:.4g}"
         axes.annotate(
-            f"{analysis_name(scenario, analysis)}\n{low:.0f} to {high:.0f}",
-            (middle, 0.02),
+            f"{analysis_name(scenario, analysis)}\n{when}",
+            # Looks may be close: their names stand at two heights.
+            (middle, 0.02 + 0.1 * (number % 2)),
             xycoords=("data", "axes fraction"),
             ha="center",
             fontsize=8,
@@ -171,4 +196,6 @@ def _months(result: Result, hypothesis: str) -> np.ndarray[tuple[int], np.dtype[
         result.estimate("look_time_q95", hypothesis, analysis).value
         for analysis in result.scenario.hypotheses[hypothesis].analyses
     ]
-    return np.linspace(0.0, 1.1 * np.nanmax(latest), N_CURVE)
+    held = [month for month in latest if not math.isnan(month)]
+    accrued = trial_accrual(result.scenario).last_entry_month()
+    return np.linspace(0.0, 1.1 * max(held, default=accrued), N_CURVE)

@@ -16,13 +16,14 @@ from simulate.scenario.distributions import (
 from simulate.scenario.looks import (
     CalendarTrigger,
     DelayTrigger,
+    EarliestTrigger,
     EventTrigger,
     FollowUpTrigger,
     LatestTrigger,
     Trigger,
 )
 from simulate.scenario.models import Scenario
-from simulate.scenario.resolve import strata_cells
+from simulate.scenario.resolve import event_hazards, strata_cells
 
 IF_NOT_REACHED = {
     "last_event": "at the last event",
@@ -41,9 +42,9 @@ def describe(scenario: Scenario) -> list[tuple[str, list[str]]]:
     ]
 
 
-def number(value: float) -> str:
+def number(value: float, digits: int = 6) -> str:
     """Write a figure as a person would: no trailing zeros, up to six digits."""
-    return f"{value:,.6g}"
+    return f"{value:,.{digits}g}"
 
 
 def arm_name(scenario: Scenario, arm: str) -> str:
@@ -62,16 +63,25 @@ def hypothesis_name(scenario: Scenario, hypothesis: str) -> str:
 
 
 def _arms(scenario: Scenario) -> Iterator[str]:
+    hazards = event_hazards(scenario)
     for name, arm in scenario.arms.items():
-        status = f" [{arm.pfs.status}]" if arm.pfs.status else ""
         yield f"{name} ({arm.label})" if arm.label else name
-        yield f"  PFS: {_definition(arm.pfs)}{status}"
+        yield f"  PFS: {_definition(arm.pfs)}{_status(arm.pfs.status)}"
         for entry in arm.pfs.by_stratum.values():
-            yield f"    where {_stratum(entry.stratum)}: {_definition(entry)}"
+            where = _stratum(entry.stratum)
+            yield f"    where {where}: {_definition(entry)}{_status(entry.status)}"
+        medians = {number(float(hazard.quantile(0.5)), 4) for hazard in hazards[name]}
+        if len(medians) == 1 and getattr(arm.pfs, "median_months", None) is None:
+            yield f"    median {medians.pop()} months"
         if arm.dropout is None:
             yield "  dropout: none"
         else:
-            yield f"  dropout: {_definition(arm.dropout)}"
+            yield f"  dropout: {_definition(arm.dropout)}{_status(arm.dropout.status)}"
+
+
+def _status(status: str | None) -> str:
+    """How a figure is known, where the file says it."""
+    return f" [{status}]" if status else ""
 
 
 def _definition(definition: object) -> str:
@@ -131,7 +141,7 @@ def _patients(scenario: Scenario) -> Iterator[str]:
         for start, rate in accrual.steps
     )
     arrivals = "evenly spaced" if accrual.arrivals == "evenly_spaced" else "Poisson arrivals"
-    yield f"{accrual.patients:,} patients, {arrivals}, {rates}"
+    yield f"{accrual.patients:,} patients, {arrivals}, {rates}{_status(accrual.status)}"
     plan = scenario.randomisation
     ratio = ":".join(str(count) for count in plan.ratio.values())
     within = " within strata" if plan.within_strata else ""
@@ -141,11 +151,15 @@ def _patients(scenario: Scenario) -> Iterator[str]:
     )
     cells = strata_cells(scenario)
     if len(cells) > 1:
-        yield f"{len(cells)} strata: " + "; ".join(
-            f"{cell.name} {number(cell.prevalence)}" for cell in cells
-        )
+        yield f"{len(cells)} strata, each with its share of the patients:"
+        for cell in cells:
+            yield f"  {_stratum(cell.levels)}: {number(cell.prevalence)}"
     if scenario.follow_up is not None:
-        yield f"each followed for at most {number(scenario.follow_up.maximum_months)} months"
+        yield f"each followed for at most {_months(scenario.follow_up.maximum_months)}"
+
+
+def _months(months: float) -> str:
+    return "1 month" if months == 1.0 else f"{number(months)} months"
 
 
 def _analyses(scenario: Scenario) -> Iterator[str]:
@@ -166,39 +180,58 @@ def trigger_text(trigger: Trigger) -> str:
         case CalendarTrigger():
             return f"at calendar month {number(trigger.calendar_months)}"
         case FollowUpTrigger():
-            who = f"patient {trigger.after_patients:,}" if trigger.after_patients else "the last"
-            months = number(trigger.minimum_follow_up_months)
-            return f"{months} months after the entry of {who}"
+            who = (
+                f"patient {trigger.after_patients:,}"
+                if trigger.after_patients
+                else "the last patient"
+            )
+            return f"{_months(trigger.minimum_follow_up_months)} after the entry of {who}"
         case DelayTrigger():
-            return f"{number(trigger.months_after_previous)} months after the previous analysis"
+            return f"{_months(trigger.months_after_previous)} after the previous analysis"
         case LatestTrigger():
-            return "the latest of: " + "; ".join(map(trigger_text, trigger.latest_of))
-    return "the earliest of: " + "; ".join(map(trigger_text, trigger.earliest_of))
+            return f"the latest of ({'; '.join(map(trigger_text, trigger.latest_of))})"
+        case EarliestTrigger():
+            return f"the earliest of ({'; '.join(map(trigger_text, trigger.earliest_of))})"
 
 
 def _hypotheses(scenario: Scenario) -> Iterator[str]:
-    for name, hypothesis in scenario.hypotheses.items():
-        test = hypothesis.test
-        kind = "stratified log-rank" if test.stratified else "log-rank"
-        null = (
-            f" of hazard ratio {number(test.null_hazard_ratio)}"
-            if test.null_hazard_ratio != 1.0
-            else ""
-        )
-        arms = hypothesis.arms
-        yield f"{name}: {arms.experimental} against {arms.control}, {kind} test{null}"
-        limits = critical_values(scenario, name)
-        level = f" (one-sided alpha {number(hypothesis.alpha)})" if hypothesis.alpha else ""
+    for name in scenario.hypotheses:
+        label = scenario.hypotheses[name].label
         yield (
-            "  rejected at z of at least "
-            + ", ".join(f"{limit:.4f} at {analysis}" for analysis, limit in limits.items())
-            + level
+            f"{name} ({label}): {comparison_text(scenario, name)}"
+            if label
+            else (f"{name}: {comparison_text(scenario, name)}")
         )
+        yield f"  {rule_text(scenario, name)}"
+    if len(scenario.analyses) > 1:
+        yield stopping_text(scenario)
+
+
+def comparison_text(scenario: Scenario, hypothesis: str) -> str:
+    """Arms and test of a hypothesis in words."""
+    chosen = scenario.hypotheses[hypothesis]
+    test, arms = chosen.test, chosen.arms
+    kind = "stratified log-rank test" if test.stratified else "log-rank test"
+    null = test.null_hazard_ratio
+    of_null = f" of hazard ratio {number(null)}" if null != 1.0 else ""
+    return f"{arms.experimental} against {arms.control}, {kind}{of_null}"
+
+
+def rule_text(scenario: Scenario, hypothesis: str) -> str:
+    """When a hypothesis is rejected, in words."""
+    alpha = scenario.hypotheses[hypothesis].alpha
+    level = f" (one-sided alpha {number(alpha)})" if alpha else ""
+    limits = critical_values(scenario, hypothesis).items()
+    at = ", ".join(f"{limit:.4f} at {analysis}" for analysis, limit in limits)
+    return f"rejected at z of at least {at}{level}"
+
+
+def stopping_text(scenario: Scenario) -> str:
+    """When a trial stops, in words."""
     stopping = scenario.stopping
-    if len(scenario.analyses) == 1:
-        return
+    names = stopping.hypotheses
     if stopping.rejected == "never":
-        yield "the trial goes on to its last analysis, whatever is rejected"
-    else:
-        names = (" and " if stopping.rejected == "all" else " or ").join(stopping.hypotheses)
-        yield f"the trial stops once {names} is rejected"
+        return "the trial goes on to its last analysis, whatever is rejected"
+    if stopping.rejected == "any" or len(names) == 1:
+        return f"the trial stops once {' or '.join(names)} is rejected"
+    return f"the trial stops once {' and '.join(names)} are rejected"

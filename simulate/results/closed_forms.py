@@ -128,7 +128,7 @@ def expected_looks(scenario: Scenario) -> list[ExpectedLook]:
                 analysis=name,
                 month=month,
                 fixed=all_fixed,
-                typical=all_fixed or (own.sure and in_order),
+                typical=all_fixed or (own.sure and in_order and math.isfinite(month)),
                 patients=_by_arm(scenario, groups, counts.patients[:, 0]),
                 events=_by_arm(scenario, groups, counts.events[:, 0]),
                 dropouts=_by_arm(scenario, groups, counts.dropouts[:, 0]),

@@ -16,6 +16,9 @@ POWER_TOLERANCE = 0.015
 STRATIFIED_POWER_TOLERANCE = 0.03
 LOOK_TIME_TOLERANCE = 0.02
 ROUNDING = 1e-9
+SCHOENFELD = "Schoenfeld 1981"
+EXPECTED_EVENTS = "expected events"
+EXPECTED_COUNTS = "expected counts"
 
 
 class Twin(NamedTuple):
@@ -34,7 +37,7 @@ class Twin(NamedTuple):
     method : str
         The closed form.
     tolerance : float
-        What an approximation may differ by, beyond Monte Carlo error.
+        What the closed form may differ by, beyond Monte Carlo error.
     flagged : bool
         The two differ by more than four standard errors and the tolerance.
     """
@@ -50,6 +53,11 @@ class Twin(NamedTuple):
     method: str
     tolerance: float
     flagged: bool
+
+    @property
+    def allowed(self) -> float:
+        """Difference beyond which the twin is flagged; NaN without a standard error."""
+        return STANDARD_ERRORS * self.mcse + self.tolerance
 
 
 class _Expected(NamedTuple):
@@ -91,12 +99,12 @@ def twins(scenario: Scenario, rows: Sequence[Row]) -> list[Twin]:
 
 def _pair(row: Row, expected: _Expected) -> Twin:
     """Put the two figures together and judge the difference."""
-    allowed = STANDARD_ERRORS * row.mcse + expected.tolerance
+    tolerance = expected.tolerance
     if expected.exact and row.n_trials > 0:
         # A handful of patients in all trials together is no evidence: where a count hardly ever
-        # changes its standard error is 0 or close to it.
-        allowed += FEW / row.n_trials + ROUNDING * expected.value
-    return Twin(
+        # changes, its standard error is 0 or close to it.
+        tolerance += FEW / row.n_trials + ROUNDING * expected.value
+    twin = Twin(
         hypothesis=row.hypothesis,
         analysis=row.analysis,
         measure=row.measure,
@@ -106,9 +114,10 @@ def _pair(row: Row, expected: _Expected) -> Twin:
         twin=expected.value,
         kind="exact" if expected.exact else "approximate",
         method=expected.method,
-        tolerance=expected.tolerance,
-        flagged=bool(abs(row.estimate - expected.value) > allowed),
+        tolerance=tolerance,
+        flagged=False,
     )
+    return twin._replace(flagged=bool(abs(row.estimate - expected.value) > twin.allowed))
 
 
 def _expectations(scenario: Scenario) -> Iterator[_Expected]:
@@ -124,9 +133,9 @@ def _expectations(scenario: Scenario) -> Iterator[_Expected]:
                 yield from _counts(scenario, name, look)
             elif look.typical and isinstance(scenario.analyses[analysis].trigger, EventTrigger):
                 tolerance = LOOK_TIME_TOLERANCE * look.month
-                method = "expected events"
+                measure = "look_time_mean"
                 yield _Expected(
-                    name, analysis, "look_time_mean", look.month, False, method, tolerance
+                    name, analysis, measure, look.month, False, EXPECTED_EVENTS, tolerance
                 )
 
 
@@ -134,19 +143,17 @@ def _powers(scenario: Scenario, name: str, power: Sequence[float]) -> Iterator[_
     """Rejection probability by each look and overall."""
     stratified = scenario.hypotheses[name].test.stratified
     tolerance = STRATIFIED_POWER_TOLERANCE if stratified else POWER_TOLERANCE
-    method = "Schoenfeld 1981"
     for analysis, value in zip(scenario.hypotheses[name].analyses, power, strict=True):
         measure = "cumulative_rejection_probability"
-        yield _Expected(name, analysis, measure, value, False, method, tolerance)
-    yield _Expected(name, OVERALL, "rejection_probability", power[-1], False, method, tolerance)
+        yield _Expected(name, analysis, measure, value, False, SCHOENFELD, tolerance)
+    yield _Expected(name, OVERALL, "rejection_probability", power[-1], False, SCHOENFELD, tolerance)
 
 
 def _counts(scenario: Scenario, name: str, look: ExpectedLook) -> Iterator[_Expected]:
     """Patients, events and dropouts at a fixed month, by arm."""
     arms = scenario.hypotheses[name].arms
-    method = "expected counts"
     for counted in COUNTED:
         by_arm: dict[str, float] = getattr(look, counted)
         for part, arm in (("experimental", arms.experimental), ("control", arms.control)):
             measure = f"{counted}_{part}_mean"
-            yield _Expected(name, look.analysis, measure, by_arm[arm], True, method, 0.0)
+            yield _Expected(name, look.analysis, measure, by_arm[arm], True, EXPECTED_COUNTS, 0.0)

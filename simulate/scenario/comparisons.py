@@ -57,8 +57,8 @@ def critical_values(scenario: Scenario, hypothesis: str) -> dict[str, float]:
 def constant_log_hazard_ratio(scenario: Scenario, hypothesis: str) -> float | None:
     """Log hazard ratio that a hypothesis's test and estimate are about, if there is one.
 
-    There is one if the hazard ratio is the same at all times and in all strata, and the test
-    either is stratified or meets one control hazard in all strata: otherwise the hazard ratio
+    There is one if the hazard ratio is the same at all times and in all strata, and besides it is
+    1, or the test is stratified, or all strata have one control hazard: otherwise the hazard ratio
     over all patients changes with time.
     """
     chosen = scenario.hypotheses[hypothesis]
@@ -69,6 +69,7 @@ def constant_log_hazard_ratio(scenario: Scenario, hypothesis: str) -> float | No
     known = [ratio for ratio in ratios if ratio is not None]
     if len(known) < len(ratios) or max(known) - min(known) > 1e-9 * max(known):
         return None
-    if not chosen.test.stratified and len(set(control)) > 1:
+    log_hr = math.log(known[0])
+    if not chosen.test.stratified and len(set(control)) > 1 and abs(log_hr) > 1e-12:
         return None
-    return math.log(known[0])
+    return log_hr
