@@ -136,6 +136,6 @@ def test_blocks_across_strata_ignore_them() -> None:
 def test_cells_are_numbered_arm_by_arm() -> None:
     arm = np.array([0, 0, 1, 1, 2, 2])
     stratum = np.array([0, 2, 0, 2, 1, 2])
-    cell = np.zeros(6, dtype=np.int64)
+    cell = np.zeros(6, dtype=np.uint64)
     allocation.assign_cells(arm, stratum, 3, 6, cell)
     assert cell.tolist() == [0, 2, 3, 5, 7, 8]

@@ -11,15 +11,14 @@ from simulate.engine import ordering
 IntArray = NDArray[np.int64]
 SIZES = [0, 1, 2, 48, 49, 50, 300, 5000]
 TOP = 1 << 49
-GUARD = -5
 
 
 def sort(keys: IntArray, first: int = 0, last: int | None = None) -> IntArray:
     """Sorted copy of the keys from ``first`` to ``last``, the others untouched."""
     result = keys.copy()
-    buffer = np.full(len(keys), GUARD, dtype=np.int64)
-    counts = np.full(2 * 256, GUARD, dtype=np.int64)
-    ordering.sort_keys(result, first, len(keys) if last is None else last, buffer, counts)
+    buffer = np.full(len(keys), -5, dtype=np.int64)
+    places = np.full((2, 256), 77, dtype=np.uint64)
+    ordering.sort_keys(result, first, len(keys) if last is None else last, buffer, places)
     return result
 
 

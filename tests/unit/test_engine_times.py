@@ -40,7 +40,7 @@ def inverted(hazards: list[Hazard | None], cell: list[int], exponentials: FloatA
     n = len(exponentials)
     out = np.full(n, np.nan)
     packed = pack_hazards(hazards)
-    times.invert_hazards(exponentials.copy(), np.array(cell, dtype=np.int64), packed, n, out)
+    times.invert_hazards(exponentials.copy(), np.array(cell, dtype=np.uint64), packed, n, out)
     return out
 
 
@@ -108,15 +108,13 @@ NEVER = math.inf
 def test_the_end_of_follow_up(
     event: float, dropout: float, limit: float, end: float, outcome: int
 ) -> None:
-    entry = np.array([7.25])
-    ends, calendar_end, calendar_event = np.full(1, np.nan), np.full(1, np.nan), np.full(1, np.nan)
-    outcomes = np.full(1, 99, dtype=np.int64)
-    given = np.array([event]), np.array([dropout]), limit, entry, 1
-    times.end_follow_up(*given, ends, outcomes, calendar_end, calendar_event)
-    assert ends[0] == end
-    assert outcomes[0] == outcome
-    assert calendar_end[0] == 7.25 + end
-    assert calendar_event[0] == (7.25 + end if outcome == EVENT else math.inf)
+    patients = arrays.new_workspace(pack(feature_scenario("plain"))).patients
+    patients.entry[0], patients.event[0], patients.dropout[0] = 7.25, event, dropout
+    times.end_follow_up(patients, limit, 1)
+    assert patients.end[0] == end
+    assert patients.outcome[0] == outcome
+    assert patients.calendar_end[0] == 7.25 + end
+    assert patients.calendar_event[0] == (7.25 + end if outcome == EVENT else math.inf)
 
 
 STEPS = ((0.0, 0.0), (1.0, 10.0), (3.0, 0.0), (6.0, 4.0), (6.5, 0.0), (7.0, 20.0))
