@@ -22,7 +22,7 @@ EXPERIMENTAL_HAZARD = 0.65 * CONTROL_HAZARD
 DROPOUT_HAZARD = 0.01
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@numba.njit
 def one_trial() -> float:
     """Simulate one trial and return z, positive if the experimental arm does better."""
     arm = np.empty(N, dtype=np.int64)
@@ -68,7 +68,7 @@ def one_trial() -> float:
     return score / math.sqrt(variance)
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@numba.njit
 def naive_trials(n_trials: int, seed: int) -> NDArray[np.float64]:
     """Simulate ``n_trials`` trials, (n_trials,)."""
     np.random.seed(seed)

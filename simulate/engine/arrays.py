@@ -196,6 +196,7 @@ class Workspace(NamedTuple):
     draw_dropout: FloatArray
     float_scratch: FloatArray
     float_scratch_2: FloatArray
+    float_scratch_3: FloatArray
     keys: IntArray
     sorted_keys: IntArray
     buffer: IntArray
@@ -262,6 +263,7 @@ def new_workspace(plan: Plan) -> Workspace:
         draw_dropout=floats(),
         float_scratch=floats(),
         float_scratch_2=floats(),
+        float_scratch_3=floats(),
         keys=integers(),
         sorted_keys=integers(),
         buffer=integers(),

@@ -219,6 +219,7 @@ def analyse_hypothesis(
             start,
             workspace.float_scratch,
             workspace.float_scratch_2,
+            workspace.float_scratch_3,
         )
         if flag != 0:
             beta = np.nan
