@@ -74,7 +74,7 @@ def quantiles(values: NDArray[Any], probabilities: tuple[float, ...]) -> list[Es
     """Quantiles of ``values`` (n_trials,): order statistics, with errors from order statistics.
 
     The error is half the distance between the order statistics one binomial standard deviation
-    below and above the rank.
+    below and above the rank; NaN where the sample is too small to have both.
     """
     n = len(values)
     if n == 0:
@@ -82,13 +82,13 @@ def quantiles(values: NDArray[Any], probabilities: tuple[float, ...]) -> list[Es
     ranks: list[int] = []
     for p in probabilities:
         spread = math.sqrt(n * p * (1.0 - p))
-        ranks += [
-            min(max(math.ceil(rank) - 1, 0), n - 1)
-            for rank in (n * p, n * p - spread, n * p + spread)
-        ]
-    ordered = np.partition(np.asarray(values, dtype=np.float64), sorted(set(ranks)))
-    picked = [float(ordered[rank]) for rank in ranks]
-    return [
-        Estimate(picked[3 * j], (picked[3 * j + 2] - picked[3 * j + 1]) / 2.0, n)
-        for j in range(len(probabilities))
-    ]
+        ranks += [math.ceil(rank) for rank in (n * p, n * p - spread, n * p + spread)]
+    places = [min(max(rank, 1), n) - 1 for rank in ranks]
+    ordered = np.partition(np.asarray(values, dtype=np.float64), sorted(set(places)))
+    picked = [float(ordered[place]) for place in places]
+    estimates = []
+    for j in range(0, len(ranks), 3):
+        has_both = ranks[j + 1] >= 1 and ranks[j + 2] <= n
+        error = (picked[j + 2] - picked[j + 1]) / 2.0 if has_both else math.nan
+        estimates.append(Estimate(picked[j], error, n))
+    return estimates
