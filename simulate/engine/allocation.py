@@ -33,11 +33,13 @@ def randomise(
     n_arrangements, size = arrangements.shape
     n_blocks = (n + size - 1) // size
     draw_arrangements(seed, trial, 0, n_blocks, n_arrangements, picks)
-    for block in range(n_blocks - 1):
-        for j in range(size):
-            arm[block * size + j] = arrangements[picks[block], j]
-    for i in range((n_blocks - 1) * size, n):
-        arm[i] = arrangements[picks[n_blocks - 1], i - (n_blocks - 1) * size]
+    last_block = n_blocks - 1
+    # All the first places, then all the second ones: long loops instead of many short ones.
+    for j in range(size):
+        for block in range(last_block):
+            arm[block * size + j] = arrangements[np.uint64(picks[block]), j]
+    for i in range(last_block * size, n):
+        arm[i] = arrangements[picks[last_block], i - last_block * size]
 
 
 @kernel

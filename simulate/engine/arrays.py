@@ -36,10 +36,12 @@ ESTIMATE_NONE = 0
 ESTIMATE_BRESLOW = 1
 ESTIMATE_EFRON = 2
 
-# What happened to a patient by the end of that patient's own follow-up.
+# What happened to a patient by the end of that patient's own follow-up. The codes are weights of
+# places in one integer, so that a single sum counts patients (1 each), events and dropouts.
+COUNT_BITS = 21
 FOLLOWED_TO_END = 0
-EVENT = 1
-DROPOUT = 2
+EVENT = 1 << COUNT_BITS
+DROPOUT = 1 << (2 * COUNT_BITS)
 
 # Status of a row, a sum of flags.
 STATUS_LOOK_SKIPPED = 1

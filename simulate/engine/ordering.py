@@ -9,7 +9,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulate.engine.arrays import DROPOUT, EVENT, FloatArray, IntArray, UintArray
+from simulate.engine.arrays import (
+    COUNT_BITS,
+    EVENT,
+    FOLLOWED_TO_END,
+    FloatArray,
+    IntArray,
+    UintArray,
+)
 from simulate.engine.compile import kernel
 from simulate.engine.elementary import MANTISSA_BITS
 
@@ -21,6 +28,7 @@ EXPERIMENTAL_BIT = 1
 TOP_SHIFT = 49
 DIGIT_BITS = 7
 ONE = np.uint64(1)
+COUNT_MASK = (1 << COUNT_BITS) - 1
 SMALL = 48
 SMALLEST_CUTOFF = 1e-6
 MOVES_A_KEY = 8
@@ -65,21 +73,25 @@ def count_outcomes(
     arm: IntArray,
     outcome: IntArray,
     calendar_end: FloatArray,
-    counted_arm: int,
+    experimental_arm: int,
+    control_arm: int,
     n_entered: int,
     cutoff: float,
-) -> tuple[int, int, int]:
-    """Patients, events and dropouts of one arm by ``cutoff``."""
-    n_patients = 0
-    n_events = 0
-    n_dropouts = 0
+) -> tuple[int, int]:
+    """Patients, events and dropouts by ``cutoff`` of two arms, each three counts in one integer."""
+    experimental = 0
+    control = 0
     for i in range(n_entered):
-        counted = int(arm[i] == counted_arm)
-        seen = counted & int(calendar_end[i] <= cutoff)
-        n_patients += counted
-        n_events += seen & int(outcome[i] == EVENT)
-        n_dropouts += seen & int(outcome[i] == DROPOUT)
-    return n_patients, n_events, n_dropouts
+        counts = 1 + (outcome[i] if calendar_end[i] <= cutoff else FOLLOWED_TO_END)
+        experimental += counts if arm[i] == experimental_arm else 0
+        control += counts if arm[i] == control_arm else 0
+    return experimental, control
+
+
+@kernel
+def unpack_counts(counts: int) -> tuple[int, int, int]:
+    """Patients, events and dropouts from one integer."""
+    return counts & COUNT_MASK, (counts >> COUNT_BITS) & COUNT_MASK, counts >> (2 * COUNT_BITS)
 
 
 @kernel

@@ -31,6 +31,7 @@ from simulate.engine.ordering import (
     count_outcomes,
     gather_segments,
     sort_keys,
+    unpack_counts,
 )
 from simulate.engine.philox import draw_core, draw_stratum
 from simulate.engine.times import (
@@ -172,22 +173,17 @@ def analyse_hypothesis(
     hypothesis = plan.row_hypothesis[row]
     patients = workspace.patients
     n_entered = count_entered(patients.entry, plan.n_patients, cutoff)
-    experimental = count_outcomes(
+    in_experimental, in_control = count_outcomes(
         patients.arm,
         patients.outcome,
         patients.calendar_end,
         plan.experimental_arm[hypothesis],
-        n_entered,
-        cutoff,
-    )
-    control = count_outcomes(
-        patients.arm,
-        patients.outcome,
-        patients.calendar_end,
         plan.control_arm[hypothesis],
         n_entered,
         cutoff,
     )
+    experimental = unpack_counts(in_experimental)
+    control = unpack_counts(in_control)
 
     n_rows, n_tied = order_and_scan(plan, workspace, hypothesis, n_entered, cutoff)
     null_hazard_ratio = plan.null_hazard_ratio[hypothesis]
