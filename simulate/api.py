@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from numbers import Integral
 
 from simulate.errors import Problem, ScenarioError
 from simulate.results.characteristics import operating_characteristics
@@ -79,18 +80,22 @@ def with_simulation(scenario: Scenario, trials: int | None, seed: int | None) ->
             ("simulation.trials", trials, 1, MOST_TRIALS),
             ("simulation.seed", seed, 0, 2**63 - 1),
         )
-        if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest
+        if not _is_whole(value) or not lowest <= value <= highest
     ]
     if problems:
         raise ScenarioError(problems)
-    return scenario.model_copy(update={"simulation": Simulation(trials=trials, seed=seed)})
+    simulation = Simulation(trials=int(trials), seed=int(seed))
+    return scenario.model_copy(update={"simulation": simulation})
+
+
+def _is_whole(value: object) -> bool:
+    """Whether it is a whole number, NumPy's included; True and False are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _check_workers(workers: int | None) -> None:
     """Refuse a number of workers that is none."""
-    if workers is not None and (
-        isinstance(workers, bool) or not isinstance(workers, int) or workers < 1
-    ):
+    if workers is not None and (not _is_whole(workers) or workers < 1):
         raise ScenarioError(
             [Problem("workers", "must be a whole number of at least 1", repr(workers))]
         )
