@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from simulate.engine.arrays import (
     ESTIMATE_EFRON,
     STATUS_ESTIMATE_INFINITE,
@@ -156,5 +158,5 @@ def cox(
                 step = halley
         beta += step
         if abs(step) < LAST_STEP and information > 0.0:
-            return beta, (1.0 / (information + slope * step)) ** 0.5, 0
+            return beta, 1.0 / math.sqrt(information + slope * step), 0
     return 0.0, 0.0, STATUS_ESTIMATE_NOT_CONVERGED
