@@ -94,7 +94,7 @@ def engine_cox(
     rows: Rows, n_rows: int, n_tied: int, ties: str, start: float = 0.0
 ) -> tuple[float, float, int]:
     """Estimate, standard error and status flag."""
-    scratch = np.full(n_rows + 1, np.nan), np.full(n_rows + 1, np.nan)
+    scratch = (np.full(n_rows + 1, np.nan) for _ in range(3))
     observed = int(rows.events_experimental[:n_rows].sum())
     return cox.cox(rows, n_rows, n_tied, TIES[ties], observed, start, *scratch)
 
@@ -277,14 +277,20 @@ def test_score_and_information_of_cox_are_derivatives(ties: str) -> None:
                 total -= math.log(math.exp(beta) * (n1 - gone * d1) + n0 - gone * d0)
         return total
 
-    h = 1e-4
     rows, n_rows, n_tied = packed(sets)
-    scratch = np.zeros(n_rows), np.zeros(n_rows)
+
+    def engine_terms(beta: float) -> tuple[float, float, float]:
+        scratch = (np.full(n_rows, np.nan) for _ in range(3))
+        terms = cox.cox_score(rows, n_rows, n_tied, TIES[ties], beta, *scratch)
+        return int(rows.events_experimental.sum()) - terms[0], terms[1], terms[2]
+
+    h = 1e-4
     for beta in (-1.0, 0.0, 0.7):
-        expected, information = cox.cox_score(rows, n_rows, n_tied, TIES[ties], beta, *scratch)
-        score = int(rows.events_experimental.sum()) - expected
+        score, information, slope = engine_terms(beta)
         here, up, down = (log_likelihood(beta + step) for step in (0.0, h, -h))
         assert score == pytest.approx((up - down) / (2 * h), abs=1e-5)
         assert information == pytest.approx((2 * here - up - down) / h**2, rel=1e-4)
+        steeper, flatter = engine_terms(beta + h)[1], engine_terms(beta - h)[1]
+        assert slope == pytest.approx((steeper - flatter) / (2 * h), abs=1e-5)
         slow = cox_terms(sets, beta, efron=ties == "efron")
         assert (score, information) == pytest.approx(slow, rel=1e-12)
