@@ -99,11 +99,10 @@ def twins(scenario: Scenario, rows: Sequence[Row]) -> list[Twin]:
 
 def _pair(row: Row, expected: _Expected) -> Twin:
     """Put the two figures together and judge the difference."""
-    tolerance = expected.tolerance
-    if expected.exact and row.n_trials > 0:
-        # A handful of patients in all trials together is no evidence: where a count hardly ever
-        # changes, its standard error is 0 or close to it.
-        tolerance += FEW / row.n_trials + ROUNDING * expected.value
+    # Ten patients, rejections or months in all trials together are no evidence: of few trials, and
+    # of what hardly ever varies, the standard error is too small.
+    few = FEW / max(row.n_trials, 1)
+    tolerance = expected.tolerance + few + ROUNDING * abs(expected.value)
     twin = Twin(
         hypothesis=row.hypothesis,
         analysis=row.analysis,
