@@ -32,7 +32,8 @@ def randomise(
     """Arm of each patient by permuted blocks in order of entry, (n,)."""
     n_arrangements, size = arrangements.shape
     n_blocks = (n + size - 1) // size
-    draw_arrangements(seed, trial, 0, n_blocks, n_arrangements, picks)
+    no_stratum = int(np.int64(0))  # typed: a literal would compile the kernel a second time
+    draw_arrangements(seed, trial, no_stratum, n_blocks, n_arrangements, picks)
     last_block = n_blocks - 1
     # All the first places, then all the second ones: long loops instead of many short ones.
     for j in range(size):

@@ -117,7 +117,7 @@ def select(values: FloatArray, n: int, rank: int) -> float:
     and ``values`` is not changed.
     """
     low = 0.0
-    below_low = 0
+    below_low = int(np.int64(0))  # typed: a literal would compile a kernel a second time
     high = _largest_finite(values, n)
     below_high = _count_up_to(values, n, high)
     for guess in range(MAX_GUESSES):

@@ -43,7 +43,7 @@ def scan_risk_sets(
         n_tied += is_event & int(ticks == previous)
         previous = ticks
         experimental -= is_experimental
-    return int(row), n_tied
+    return int(np.int64(row)), n_tied
 
 
 @kernel

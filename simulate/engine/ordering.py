@@ -139,10 +139,13 @@ def sort_keys(keys: IntArray, first: int, last: int, buffer: IntArray, places: U
     if size <= SMALL:
         _finish_by_insertion(part, size, size * SMALL)
         return
-    _two_passes(part, buffer, size, TOP_SHIFT, DIGIT_BITS, places)
+    # Typed: literals would compile the kernel a second time.
+    shift = int(np.int64(TOP_SHIFT))
+    bits = int(np.int64(DIGIT_BITS))
+    _two_passes(part, buffer, size, shift, bits, places)
     if not _finish_by_insertion(part, size, size * MOVES_A_KEY):
         for byte in range(0, 8, 2):
-            _two_passes(part, buffer, size, 8 * byte, 8, places)
+            _two_passes(part, buffer, size, 8 * byte, bits + 1, places)
 
 
 @kernel

@@ -43,9 +43,9 @@ TWO_TO_MINUS_32 = 2.0**-32
 
 
 @kernel
-def _key(word: np.uint64, weyl: np.uint64, n: int) -> np.uint64:
+def _key(word: np.uint64, weyl: np.uint64, n: np.uint64) -> np.uint64:
     """Key word of round ``n``, from 0."""
-    return (word + np.uint64(n) * weyl) & MASK
+    return (word + n * weyl) & MASK
 
 
 @kernel
@@ -70,15 +70,33 @@ def philox4x32(
     """Four random 32-bit words, each in a uint64, from four counter words and two key words."""
     # Ten rounds written out: as a loop they would keep the loop over patients from vectorising.
     c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
-    c0, c1, c2, c3 = _round(c0, c1, c2, c3, _key(k0, WEYL_0, 1), _key(k1, WEYL_1, 1))
-    c0, c1, c2, c3 = _round(c0, c1, c2, c3, _key(k0, WEYL_0, 2), _key(k1, WEYL_1, 2))
-    c0, c1, c2, c3 = _round(c0, c1, c2, c3, _key(k0, WEYL_0, 3), _key(k1, WEYL_1, 3))
-    c0, c1, c2, c3 = _round(c0, c1, c2, c3, _key(k0, WEYL_0, 4), _key(k1, WEYL_1, 4))
-    c0, c1, c2, c3 = _round(c0, c1, c2, c3, _key(k0, WEYL_0, 5), _key(k1, WEYL_1, 5))
-    c0, c1, c2, c3 = _round(c0, c1, c2, c3, _key(k0, WEYL_0, 6), _key(k1, WEYL_1, 6))
-    c0, c1, c2, c3 = _round(c0, c1, c2, c3, _key(k0, WEYL_0, 7), _key(k1, WEYL_1, 7))
-    c0, c1, c2, c3 = _round(c0, c1, c2, c3, _key(k0, WEYL_0, 8), _key(k1, WEYL_1, 8))
-    c0, c1, c2, c3 = _round(c0, c1, c2, c3, _key(k0, WEYL_0, 9), _key(k1, WEYL_1, 9))
+    c0, c1, c2, c3 = _round(
+        c0, c1, c2, c3, _key(k0, WEYL_0, np.uint64(1)), _key(k1, WEYL_1, np.uint64(1))
+    )
+    c0, c1, c2, c3 = _round(
+        c0, c1, c2, c3, _key(k0, WEYL_0, np.uint64(2)), _key(k1, WEYL_1, np.uint64(2))
+    )
+    c0, c1, c2, c3 = _round(
+        c0, c1, c2, c3, _key(k0, WEYL_0, np.uint64(3)), _key(k1, WEYL_1, np.uint64(3))
+    )
+    c0, c1, c2, c3 = _round(
+        c0, c1, c2, c3, _key(k0, WEYL_0, np.uint64(4)), _key(k1, WEYL_1, np.uint64(4))
+    )
+    c0, c1, c2, c3 = _round(
+        c0, c1, c2, c3, _key(k0, WEYL_0, np.uint64(5)), _key(k1, WEYL_1, np.uint64(5))
+    )
+    c0, c1, c2, c3 = _round(
+        c0, c1, c2, c3, _key(k0, WEYL_0, np.uint64(6)), _key(k1, WEYL_1, np.uint64(6))
+    )
+    c0, c1, c2, c3 = _round(
+        c0, c1, c2, c3, _key(k0, WEYL_0, np.uint64(7)), _key(k1, WEYL_1, np.uint64(7))
+    )
+    c0, c1, c2, c3 = _round(
+        c0, c1, c2, c3, _key(k0, WEYL_0, np.uint64(8)), _key(k1, WEYL_1, np.uint64(8))
+    )
+    c0, c1, c2, c3 = _round(
+        c0, c1, c2, c3, _key(k0, WEYL_0, np.uint64(9)), _key(k1, WEYL_1, np.uint64(9))
+    )
     return c0, c1, c2, c3
 
 

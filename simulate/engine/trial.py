@@ -277,8 +277,10 @@ def order_and_scan(
     else:
         segment[0] = 0
         segment[1] = n_entered
-    n_rows = 0
-    n_tied = 0
+    # Typed: a literal would compile every kernel below a second time.
+    no_rows = int(np.int64(0))
+    n_rows = no_rows
+    n_tied = no_rows
     for s in range(n_segments):
         sort_keys(keys, segment[s], segment[s + 1], workspace.buffer, workspace.places)
         n_rows, tied = scan_risk_sets(
@@ -292,7 +294,7 @@ def order_and_scan(
         )
         n_tied += tied
     if n_tied > 0:
-        n_rows = 0
+        n_rows = no_rows
         for s in range(n_segments):
             n_rows = scan_tied_risk_sets(keys, segment[s], segment[s + 1], n_rows, rows)
     return n_rows, n_tied
