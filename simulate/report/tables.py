@@ -34,7 +34,7 @@ def print_columns(console: Console, labels: Sequence[str], columns: Sequence[Col
         if number > 0:
             say(console)
         table = new_table()
-        table.add_column("")
+        table.add_column("", overflow="fold")
         for column in part:
             table.add_column(plain(column.heading), justify="right", no_wrap=True)
         for row, label in enumerate(labels):

@@ -183,7 +183,7 @@ def _print_twins(result: Result, console: Console) -> None:
         return
     say(console, "Beside closed forms", "bold")
     table = new_table()
-    table.add_column("")
+    table.add_column("", overflow="fold")
     for heading in ("simulated", "closed form", "difference", "allowed"):
         table.add_column(heading, justify="right", no_wrap=True)
     hypothesis = ""
