@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 SCENARIO ?= scenarios/belzutifan-vs-sunitinib.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help study test slow validate lint bench gate picture schema clean check-python
+.PHONY: help study test slow validate lint bench gate peers picture schema clean check-python
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ bench: $(VENV)/installed ## Measure the engine beside a naive loop
 
 gate: $(VENV)/installed ## Fail if the engine has become slower beside the naive loop
 	$(BIN)/python -m benchmarks.bench --gate
+
+peers: $(VENV)/installed ## Run the same trials in R packages, where installed, and compare
+	$(BIN)/python -m benchmarks.peers.compare
 
 picture: $(VENV)/installed ## Draw the picture of the README
 	$(BIN)/simulate run $(SCENARIO) --figure docs/images/belzutifan-vs-sunitinib.png --quiet
