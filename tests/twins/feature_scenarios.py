@@ -158,6 +158,19 @@ FEATURES: dict[str, Table] = {
             "doses": hypothesis("high", "low", "first", null_hazard_ratio=0.8),
         },
     },
+    "three arms in strata": {
+        "arms": THREE_ARMS,
+        "strata": SMALL_AND_LARGE,
+        "accrual": {"patients": 90, "arrivals": "evenly_spaced", "rate_per_month": 11.0},
+        "analyses": {
+            "first": {"trigger": events(25, stratum={"site": "large"}, arms=["low", "placebo"])},
+            "second": {"trigger": events(60)},
+        },
+        "hypotheses": {
+            "within": hypothesis("high", "placebo", "first", "second", stratified=True),
+            "across": hypothesis("low", "placebo", "first", "second"),
+        },
+    },
     "two to one": {
         "arms": TWO_ARMS,
         "strata": SMALL_AND_LARGE,
