@@ -196,7 +196,10 @@ def _print_twins(result: Result, console: Console) -> None:
         cells = map(plain, _twin_cells(result.scenario, twin))
         table.add_row(*cells, style="bold red" if twin.flagged else "")
     console.print(table)
-    say(console, "allowed: four standard errors, and what the closed form is good to")
+    say(
+        console,
+        "allowed: four standard errors, 10 in all trials, what the closed form is good to",
+    )
     for method in dict.fromkeys(twin.method for twin in result.twins):
         say(console, METHODS[method])
 

@@ -101,8 +101,9 @@ def _pair(row: Row, expected: _Expected) -> Twin:
     """Put the two figures together and judge the difference."""
     # Ten patients, rejections or months in all trials together are no evidence: of few trials, and
     # of what hardly ever varies, the standard error is too small.
-    few = FEW / max(row.n_trials, 1)
-    tolerance = expected.tolerance + few + ROUNDING * abs(expected.value)
+    tolerance = expected.tolerance + FEW / max(row.n_trials, 1)
+    if expected.exact:
+        tolerance += ROUNDING * abs(expected.value)
     twin = Twin(
         hypothesis=row.hypothesis,
         analysis=row.analysis,
