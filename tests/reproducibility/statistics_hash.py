@@ -43,13 +43,13 @@ def vector_registers() -> str:
     if os.environ.get("NUMBA_DISABLE_JIT") == "1":
         return "none"
 
-    @numba.njit(error_model="numpy")
     def halve(values: np.ndarray) -> None:
         for i in range(len(values)):
             values[i] *= 0.5
 
-    halve(np.ones(64))
-    code = halve.inspect_asm(halve.signatures[0])
+    compiled = numba.njit(error_model="numpy")(halve)
+    compiled(np.ones(64))
+    code = compiled.inspect_asm(compiled.signatures[0])
     return next(width for width in ("zmm", "ymm", "xmm", "scalar") if f"%{width}" in code)
 
 
