@@ -114,13 +114,13 @@ def draw(
     left.set_ylim(0.7 * min(by_patients), 1.5 * max(by_patients))
     left.minorticks_off()
     left.set_xlabel("patients in the trial")
-    left.set_title("one look, at two thirds of the patients", fontsize=10)
+    left.set_title("one look, when two thirds have had an event", fontsize=10)
     k = np.array([0.0, LOOKS[-1]])
     right.plot(
         k,
         line.intercept + line.slope * k,
         color="0.6",
-        label=f"fit: {line.intercept:.1f} + {line.slope:.2f} a look",
+        label=f"fit: {line.intercept:.1f} + {line.slope:.1f} microseconds a look",
     )
     right.plot(LOOKS, by_looks, "o", color="black", label="measured")
     right.set_xlim(0, LOOKS[-1] + 0.5)
