@@ -195,11 +195,16 @@ def test_events_that_many_trials_never_have_make_a_look_untypical() -> None:
         (look,) = looks_of(events(round(total - below * sd)), **limit)
         assert math.isfinite(look.month)
         assert look.typical is typical
+        # The latest needs them; the earliest does not, where another comes anyway.
+        two = [events(round(total - below * sd)), {"calendar_months": 5.0}]
+        assert looks_of({"latest_of": two}, **limit)[0].typical is typical
+        assert looks_of({"earliest_of": two}, **limit)[0].typical
 
 
 def test_a_look_that_the_one_before_may_delay_is_untypical() -> None:
     month = looks_of(events(50))[0].month
-    for first, typical in ((0.99 * month, False), (1.2 * month, False), (0.5 * month, True)):
+    for share, typical in ((1.2, False), (0.99, False), (0.8, False), (0.7, True), (0.5, True)):
+        first = share * month
         _, second = looks_of({"calendar_months": first}, events(50))
         assert second.typical is typical
         assert second.month == pytest.approx(max(first, month))
