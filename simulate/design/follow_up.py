@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.polynomial import legendre
@@ -197,6 +198,7 @@ def _log_time_hazard(hazard: Hazard, months: FloatArray) -> FloatArray:
     return np.asarray(np.asarray(hazard.slopes)[piece] * hazard.shape * hazard.clock(months))
 
 
+@cache
 def _antiderivative() -> tuple[FloatArray, FloatArray]:
     """Nodes on (-1, 1), and the matrix from values there to coefficients of the integral from -1.
 
@@ -210,4 +212,8 @@ def _antiderivative() -> tuple[FloatArray, FloatArray]:
     to_powers = np.zeros((_NODES + 1, _NODES + 1))
     for j in range(_NODES + 1):
         to_powers[j, : j + 1] = legendre.leg2poly(np.eye(_NODES + 1)[j, : j + 1])
-    return nodes, integrals.T @ to_powers
+    matrix = integrals.T @ to_powers
+    # The same arrays for every caller.
+    nodes.flags.writeable = False
+    matrix.flags.writeable = False
+    return nodes, matrix

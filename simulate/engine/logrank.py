@@ -27,23 +27,30 @@ def scan_risk_sets(
     earlier one; if there are any, the rows are those of `scan_tied_risk_sets` instead.
     """
     experimental = _count_experimental(keys, first, last)
-    n_tied = 0
-    previous = -1
     row = np.uint64(n_rows)
     for i in range(first, last):
         key = keys[i]
         is_experimental = key & EXPERIMENTAL_BIT
-        is_event = 1 - ((key & CENSORED_BIT) >> 1)
-        ticks = key >> PAYLOAD_BITS
         # Written for censorings, too, and then overwritten: cheaper than a branch.
         at_risk[row] = last - i
         at_risk_experimental[row] = experimental
         events_experimental[row] = is_experimental
-        row += np.uint64(is_event)
-        n_tied += is_event & int(ticks == previous)
-        previous = ticks
+        row += np.uint64(1 - ((key & CENSORED_BIT) >> 1))
         experimental -= is_experimental
-    return int(np.int64(row)), n_tied
+    return int(np.int64(row)), _count_tied(keys, first, last)
+
+
+@kernel
+def _count_tied(keys: IntArray, first: int, last: int) -> int:
+    """Number of events at the time of the event before, in sorted ``keys[first:last]``.
+
+    Events come first at a time: an event with the ticks of the key before is tied to it.
+    """
+    n_tied = 0
+    for i in range(first + 1, last):
+        same = int((keys[i] >> PAYLOAD_BITS) == (keys[i - 1] >> PAYLOAD_BITS))
+        n_tied += same & int((keys[i] & CENSORED_BIT) == 0)
+    return n_tied
 
 
 @kernel

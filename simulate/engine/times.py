@@ -17,6 +17,8 @@ from simulate.engine.arrays import (
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import exp, log
 
+SECOND_OF_TWO = np.uint64(1)
+
 
 @kernel
 def unit_exponentials(values: FloatArray, n: int) -> None:
@@ -63,12 +65,27 @@ def invert_hazards(
             out[i] = np.inf
         return
     if hazards.single_rates:
-        for i in range(n):
-            out[i] = exponentials[i] * hazards.inverse_slope[cell[i]]
+        _invert_single_rates(exponentials, cell, hazards.inverse_slope, n, out)
     else:
         _invert_pieces(exponentials, cell, hazards, n, out)
     if not hazards.all_linear:
         _unstretch_clock(cell, hazards, n, out)
+
+
+@kernel
+def _invert_single_rates(
+    exponentials: FloatArray, cell: UintArray, inverse_slope: FloatArray, n: int, out: FloatArray
+) -> None:
+    """Clock at which a cumulative hazard of one piece reaches ``exponentials``, (n,)."""
+    if len(inverse_slope) == 2:
+        # Two arms: a choice vectorises, a look-up does not.
+        first = inverse_slope[0]
+        second = inverse_slope[1]
+        for i in range(n):
+            out[i] = exponentials[i] * (second if cell[i] == SECOND_OF_TWO else first)
+    else:
+        for i in range(n):
+            out[i] = exponentials[i] * inverse_slope[cell[i]]
 
 
 @kernel

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -215,8 +216,19 @@ def _surely_reached(
     return trigger.events - 0.5 <= in_the_end - Z_99 * sd
 
 
-def closed_form_power(scenario: Scenario, hypothesis: str) -> list[float] | None:
+def closed_form_power(
+    scenario: Scenario, hypothesis: str, expected: Sequence[ExpectedLook] | None = None
+) -> list[float] | None:
     """Cumulative rejection probability at each look of a hypothesis, by Schoenfeld's approximation.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The design.
+    hypothesis : str
+        Its name.
+    expected : sequence of ExpectedLook, optional
+        The `expected_looks` of the scenario, if they are there already.
 
     Returns
     -------
@@ -234,7 +246,8 @@ def closed_form_power(scenario: Scenario, hypothesis: str) -> list[float] | None
         return None
     chosen = scenario.hypotheses[hypothesis]
     limits = critical_values(scenario, hypothesis)
-    looks = [look for look in expected_looks(scenario) if look.analysis in limits]
+    expected = expected_looks(scenario) if expected is None else expected
+    looks = [look for look in expected if look.analysis in limits]
     if not all(look.typical for look in looks):
         return None
     arms = (chosen.arms.experimental, chosen.arms.control)

@@ -122,9 +122,10 @@ def _pair(row: Row, expected: _Expected) -> Twin:
 
 def _expectations(scenario: Scenario) -> Iterator[_Expected]:
     """Everything that closed forms say about the rows of a scenario."""
-    looks = {look.analysis: look for look in expected_looks(scenario)}
+    expected = expected_looks(scenario)
+    looks = {look.analysis: look for look in expected}
     for name, hypothesis in scenario.hypotheses.items():
-        power = closed_form_power(scenario, name)
+        power = closed_form_power(scenario, name, expected)
         if power is not None:
             yield from _powers(scenario, name, power)
         for analysis in hypothesis.analyses:
