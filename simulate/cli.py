@@ -89,9 +89,9 @@ def run(
     quiet: bool,
 ) -> None:
     """Simulate the trial in FILE and print its operating characteristics."""
-    from simulate import api  # noqa: PLC0415 - heavy
-    from simulate.report import figure as drawing  # noqa: PLC0415
-    from simulate.report.progress import progress_of  # noqa: PLC0415
+    from simulate import api
+    from simulate.report import figure as drawing
+    from simulate.report.progress import progress_of
 
     scenario = api.load_scenario(file, overrides)
     scenario = api.with_simulation(scenario, trials, seed)
@@ -108,7 +108,7 @@ def run(
     if as_json:
         _print_json(result.to_json())
     else:
-        from simulate.report.text import print_result  # noqa: PLC0415
+        from simulate.report.text import print_result
 
         print_result(result, _console())
     n = scenario.simulation.trials
@@ -122,8 +122,8 @@ def run(
 @set_option
 def check(file: str, overrides: Sequence[str]) -> None:
     """Check FILE, and tell the trial in words with what closed forms expect of it."""
-    from simulate.report.text import print_check  # noqa: PLC0415 - heavy
-    from simulate.scenario.load import load_scenario  # noqa: PLC0415
+    from simulate.report.text import print_check
+    from simulate.scenario.load import load_scenario
 
     print_check(load_scenario(file, overrides), _console())
 
@@ -131,7 +131,7 @@ def check(file: str, overrides: Sequence[str]) -> None:
 @cli.command()
 def schema() -> None:
     """Print the JSON Schema of scenario files."""
-    from simulate.scenario.models import json_schema  # noqa: PLC0415 - heavy
+    from simulate.scenario.models import json_schema
 
     _print_json(json_schema())
 
@@ -139,7 +139,7 @@ def schema() -> None:
 @cli.command()
 def warmup() -> None:
     """Compile the engine now, so that the first run starts at once."""
-    from simulate.runner.warmup import warm_up  # noqa: PLC0415 - heavy
+    from simulate.runner.warmup import warm_up
 
     started = time.monotonic()
     folder = warm_up()
@@ -149,7 +149,7 @@ def warmup() -> None:
 
 def main() -> None:
     """Run the command line, and turn every error into one clear message and an exit code."""
-    from simulate.errors import ScenarioError, SimulateError  # noqa: PLC0415
+    from simulate.errors import ScenarioError, SimulateError
 
     try:
         code = cli.main(standalone_mode=False)
@@ -172,7 +172,7 @@ def main() -> None:
 
 def _console(*, stderr: bool = False, quiet: bool = False) -> Console:
     """Open a console on standard output or standard error."""
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
     console = Console(stderr=stderr, quiet=quiet)
     if not console.is_terminal:
@@ -183,10 +183,10 @@ def _console(*, stderr: bool = False, quiet: bool = False) -> Console:
 
 def _compile(stderr: Console) -> None:
     """Compile the engine if that is still to be done, and say so, since it takes its time."""
-    from simulate.engine.compile import has_compiled_code  # noqa: PLC0415
+    from simulate.engine.compile import has_compiled_code
 
     if not has_compiled_code():
-        from simulate.runner.warmup import warm_up  # noqa: PLC0415
+        from simulate.runner.warmup import warm_up
 
         stderr.print("compiling the engine, once for this version and machine …")
         warm_up()
@@ -194,6 +194,6 @@ def _compile(stderr: Console) -> None:
 
 def _print_json(data: object) -> None:
     """Print one JSON object on standard output."""
-    import json  # noqa: PLC0415
+    import json
 
     click.echo(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
