@@ -141,8 +141,15 @@ def measure_surroundings() -> dict[str, Any]:
         environment = {"SIMULATE_CACHE_DIR": cache, "PATH": "/usr/bin:/bin"}
         cold = wall(lambda: quiet(run, environment))
         warm = statistics.median(wall(lambda: quiet(run, environment)) for _ in range(3))
+    counted = subprocess.run(
+        [*command[:2], "import sys, simulate.cli; print(len(sys.modules))"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     return {
         "two_workers_speed_up": one / two,
+        "modules_loaded_by_help": int(counted.stdout),
         "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0,
         "help_seconds": statistics.median(
             wall(lambda: quiet([*command, "--help"])) for _ in range(5)

@@ -95,6 +95,22 @@ def test_help_loads_nothing_heavy() -> None:
     assert not loaded & HEAVY
 
 
+def test_a_small_run_loads_nothing_slow_that_it_does_not_need() -> None:
+    code = (
+        "import sys\n"
+        "from simulate.cli import main\n"
+        "sys.argv = ['simulate', 'run', 'benchmarks/w1.toml', '--trials', '1000', '--quiet']\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "print('MODULES', *sorted(sys.modules), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stderr.split("MODULES", 1)[1].split())
+    assert "numba" in loaded
+    assert not loaded & {"scipy.stats", "matplotlib", "joblib", "pandas"}
+
+
 def test_package_loads_nothing_heavy_until_used() -> None:
     code = "import sys, simulate; print(*sorted(m.split('.')[0] for m in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
