@@ -42,32 +42,51 @@ def proportion(successes: int, n_trials: int) -> Estimate:
 
 
 def mean(values: NDArray[Any]) -> Estimate:
-    """Mean of ``values`` (n_trials,), with the standard deviation over the root of n."""
+    """Mean of ``values`` (n_trials,), with the standard deviation over the root of n.
+
+    Sums of whole numbers are exact.
+    """
     n = len(values)
     if n == 0:
         return Estimate(math.nan, math.nan, 0)
-    error = float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else math.nan
-    return Estimate(float(np.mean(values)), error, n)
+    if values.dtype.kind not in "iu":
+        return mean_and_deviation(values)[0]
+    # From the first value on: small numbers, whose squares cannot overflow.
+    first = int(values[0])
+    whole = values.astype(np.int64) - first
+    total = int(whole.sum())
+    squares = n * int((whole * whole).sum()) - total * total
+    error = math.sqrt(squares / (n * n * (n - 1))) if n > 1 else math.nan
+    return Estimate((n * first + total) / n, error, n)
 
 
 def standard_deviation(values: NDArray[Any]) -> Estimate:
-    """Standard deviation of ``values`` (n_trials,).
+    """Standard deviation of ``values`` (n_trials,); its error as in `mean_and_deviation`."""
+    return mean_and_deviation(values)[1]
 
-    Its error comes from ``Var(s**2) = (m4 - s**4 (n - 3) / (n - 1)) / n``, with the fourth central
-    moment ``m4``, by the delta method.
+
+def mean_and_deviation(values: NDArray[Any]) -> tuple[Estimate, Estimate]:
+    """Mean and standard deviation of ``values`` (n_trials,).
+
+    The error of the standard deviation comes from ``Var(s**2) = (m4 - s**4 (n - 3) / (n - 1)) /
+    n``, with the fourth central moment ``m4``, by the delta method.
     """
     n = len(values)
-    if n < 2:
-        return Estimate(math.nan, math.nan, n)
-    deviations = np.asarray(values, dtype=np.float64) - np.mean(values)
+    if n == 0:
+        return Estimate(math.nan, math.nan, 0), Estimate(math.nan, math.nan, 0)
+    average = float(np.mean(values))
+    if n == 1:
+        return Estimate(average, math.nan, 1), Estimate(math.nan, math.nan, 1)
+    deviations = np.asarray(values, dtype=np.float64) - average
     squares = deviations * deviations
     variance = float(np.sum(squares)) / (n - 1)
+    deviation = math.sqrt(variance)
+    found = Estimate(average, deviation / math.sqrt(n), n)
     if variance == 0.0:
-        return Estimate(0.0, 0.0, n)
+        return found, Estimate(0.0, 0.0, n)
     fourth = float(np.mean(squares * squares))  # a power of 4 is far slower
     of_variance = max(fourth - variance**2 * (n - 3) / (n - 1), 0.0) / n
-    deviation = math.sqrt(variance)
-    return Estimate(deviation, math.sqrt(of_variance) / (2.0 * deviation), n)
+    return found, Estimate(deviation, math.sqrt(of_variance) / (2.0 * deviation), n)
 
 
 def quantiles(values: NDArray[Any], probabilities: tuple[float, ...]) -> list[Estimate]:
