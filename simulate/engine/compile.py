@@ -97,7 +97,7 @@ def _compile(function: F, inline: str) -> F:
         "error_model": "numpy",
         "inline": inline,
         "cache": CACHE_FOLDER is not None,
-        # No counting of references to arrays, which took up to half the time; and no kernel can
+        # No counting of references to arrays, which took a third of the time; and no kernel can
         # allocate.
         "_nrt": False,
     }

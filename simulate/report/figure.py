@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simulate.design.expected import expected_counts
 from simulate.errors import Problem, ScenarioError, SimulateError
 from simulate.report.text import rejection_name
 from simulate.report.words import analysis_name, arm_name, hypothesis_name
@@ -148,8 +149,6 @@ def _ratio_ticks(bins: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[flo
 
 def _draw_events(result: Result, hypothesis: str, axes: Axes) -> None:
     """Expected events over calendar time, and when the looks took place."""
-    from simulate.design.expected import expected_counts  # noqa: PLC0415
-
     scenario = result.scenario
     chosen = scenario.hypotheses[hypothesis]
     months = _months(result, hypothesis)
