@@ -146,7 +146,15 @@ def test_no_mutable_module_state() -> None:
 def test_readme_shows_the_commands_that_make_runs() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     dry = subprocess.run(
-        ["make", "--dry-run", "--no-print-directory", "VENV=fresh", "study", "test"],
+        [
+            "make",
+            "--dry-run",
+            "--no-print-directory",
+            "PYTHON=python3",
+            "VENV=fresh",
+            "study",
+            "test",
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,
