@@ -36,9 +36,9 @@ def floor_trials(plan: Plan, seed: np.uint64, n_trials: int, workspace: Workspac
         unit_exponentials(dropout, n)
         end_follow_up(event, dropout, n)
         add(entry, event, n, calendar)
-        cutoff = select(calendar, n, EVENTS)
+        cutoff = select(calendar, n, EVENTS, workspace.last_cutoff[0])
         cut(event, entry, cutoff, n, workspace.keys)
-        sort_keys(workspace.keys, 0, n, workspace.buffer, workspace.places)
+        sort_keys(workspace.keys, n, workspace.buffer, workspace.places)
         total += cutoff + workspace.keys[0]
     return total
 

@@ -86,7 +86,7 @@ def _make_patients(
 def _analyse(plan: Plan, workspace: Workspace, cutoff: float, last: int) -> float:
     """Count, order and test as the engine does for two arms without strata or ties."""
     patients = workspace.patients
-    rows = workspace.rows
+    risk_sets = workspace.risk_sets
     experimental_arm = plan.experimental_arm[0]
     n = count_entered(patients.entry, plan.n_patients, cutoff)
     counts, _ = count_outcomes(
@@ -109,24 +109,16 @@ def _analyse(plan: Plan, workspace: Workspace, cutoff: float, last: int) -> floa
         cutoff,
         workspace.keys,
     )
-    first = int(np.int64(0))  # typed: for a literal, other code than the engine's is compiled
+    no_sets = int(np.int64(0))  # typed: for a literal, other code than the engine's is compiled
     z = np.nan
     if last >= SORT:
-        sort_keys(workspace.keys, first, n, workspace.buffer, workspace.places)
+        sort_keys(workspace.keys, n, workspace.buffer, workspace.places)
     if last >= SCAN:
-        n_rows, n_tied = scan_risk_sets(
-            workspace.keys,
-            first,
-            n,
-            first,
-            rows.at_risk,
-            rows.at_risk_experimental,
-            rows.events_experimental,
-        )
+        n_sets, n_tied = scan_risk_sets(workspace.keys, n, no_sets, risk_sets.counts)
         if last >= LOGRANK:
             expected, information = logrank(
-                rows,
-                n_rows,
+                risk_sets,
+                n_sets,
                 n_tied,
                 plan.null_hazard_ratio[0],
                 workspace.float_scratch,

@@ -39,6 +39,7 @@ ESTIMATE_EFRON = 2
 # What happened to a patient by the end of that patient's own follow-up. The codes are weights of
 # places in one integer, so that a single sum counts patients (1 each), events and dropouts.
 COUNT_BITS = 21
+COUNT_MASK = (1 << COUNT_BITS) - 1
 FOLLOWED_TO_END = 0
 EVENT = 1 << COUNT_BITS
 DROPOUT = 1 << (2 * COUNT_BITS)
@@ -174,25 +175,28 @@ class Patients(NamedTuple):
     calendar_event: FloatArray
 
 
-class Rows(NamedTuple):
+class RiskSets(NamedTuple):
     """Risk sets at the distinct event times of one analysis, stratum after stratum.
 
-    ``at_risk`` and ``at_risk_experimental`` count patients just before the time, ``events`` and
-    ``events_experimental`` the events at it; shape (n_patients + 1,), filled from the front.
-    Without ties ``events`` is not filled: it is 1 throughout.
+    ``counts`` holds three numbers of `COUNT_BITS` bits each, from the lowest: patients at risk just
+    before the time, how many of them are experimental, and experimental events at the time.
+    ``events`` counts all events at the time; without ties it is not filled: it is 1 throughout.
+    Shape (n_patients + 1,), filled from the front.
     """
 
-    at_risk: IntArray
-    at_risk_experimental: IntArray
+    counts: IntArray
     events: IntArray
-    events_experimental: IntArray
 
 
 class Workspace(NamedTuple):
-    """Scratch memory for one trial. Sizes in `new_workspace`."""
+    """Scratch memory for one trial. Sizes in `new_workspace`.
+
+    ``last_cutoff`` alone is carried from trial to trial: where to begin the search for a look's
+    event, which makes it shorter and does not change what it finds.
+    """
 
     patients: Patients
-    rows: Rows
+    risk_sets: RiskSets
     draw_event: FloatArray
     draw_entry: FloatArray
     draw_dropout: FloatArray
@@ -207,6 +211,7 @@ class Workspace(NamedTuple):
     per_stratum: IntArray
     segment: IntArray
     stack: FloatArray
+    last_cutoff: FloatArray
 
 
 class Statistics(NamedTuple):
@@ -256,10 +261,10 @@ def new_workspace(plan: Plan) -> Workspace:
         calendar_event=floats(),
     )
     # Branch-free passes write one element past the last they keep.
-    rows = Rows(integers(n + 1), integers(n + 1), integers(n + 1), integers(n + 1))
+    risk_sets = RiskSets(integers(n + 1), integers(n + 1))
     return Workspace(
         patients=patients,
-        rows=rows,
+        risk_sets=risk_sets,
         draw_event=floats(),
         draw_entry=floats(),
         draw_dropout=floats(),
@@ -274,6 +279,7 @@ def new_workspace(plan: Plan) -> Workspace:
         per_stratum=integers(plan.n_strata + 1),
         segment=integers(plan.n_strata + 1),
         stack=np.zeros(len(plan.node_kind) + 1, dtype=np.float64),
+        last_cutoff=np.zeros((len(plan.node_kind), 2), dtype=np.float64),
     )
 
 

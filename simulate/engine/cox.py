@@ -9,12 +9,16 @@ from simulate.engine.arrays import (
     STATUS_ESTIMATE_INFINITE,
     STATUS_ESTIMATE_NOT_CONVERGED,
     FloatArray,
-    IntArray,
-    Rows,
+    RiskSets,
 )
 from simulate.engine.compile import kernel
 from simulate.engine.elementary import exp
-from simulate.engine.logrank import lane_sum
+from simulate.engine.logrank import (
+    at_risk,
+    at_risk_experimental,
+    events_experimental,
+    lane_sum,
+)
 
 # A step of Halley's method leaves an error of about its cube, and the information, carried over it
 # by its slope, one of about an eighth of its square: some 1e-12 at most.
@@ -25,8 +29,8 @@ BRACKET = 50.0
 
 @kernel
 def cox_score(
-    rows: Rows,
-    n_rows: int,
+    risk_sets: RiskSets,
+    n_sets: int,
     n_tied: int,
     ties: int,
     beta: float,
@@ -41,23 +45,25 @@ def cox_score(
     less the fraction ``l / d`` of the tied patients. The last three arguments are scratch.
     """
     theta = exp(beta)
-    for j in range(n_rows):
-        n1 = theta * rows.at_risk_experimental[j]
-        p = n1 / (rows.at_risk[j] - rows.at_risk_experimental[j] + n1)
+    counts = risk_sets.counts
+    for j in range(n_sets):
+        n1 = at_risk_experimental(counts[j])
+        weighted = theta * n1
+        p = weighted / (at_risk(counts[j]) - n1 + weighted)
         v = p * (1.0 - p)
         expected[j] = p
         variance[j] = v
         skewness[j] = v * (1.0 - 2.0 * p)
     if n_tied > 0:
-        for j in range(n_rows):
-            if rows.events[j] > 1:
-                _add_tied(rows, j, ties, theta, expected, variance, skewness)
-    return lane_sum(expected, n_rows), lane_sum(variance, n_rows), lane_sum(skewness, n_rows)
+        for j in range(n_sets):
+            if risk_sets.events[j] > 1:
+                _add_tied(risk_sets, j, ties, theta, expected, variance, skewness)
+    return lane_sum(expected, n_sets), lane_sum(variance, n_sets), lane_sum(skewness, n_sets)
 
 
 @kernel
 def _add_tied(
-    rows: Rows,
+    risk_sets: RiskSets,
     j: int,
     ties: int,
     theta: float,
@@ -66,10 +72,11 @@ def _add_tied(
     skewness: FloatArray,
 ) -> None:
     """Sums over the tied events of row ``j``."""
-    d = rows.events[j]
-    d1 = rows.events_experimental[j]
-    n1 = rows.at_risk_experimental[j]
-    n0 = rows.at_risk[j] - n1
+    counts = risk_sets.counts[j]
+    d = risk_sets.events[j]
+    d1 = events_experimental(counts)
+    n1 = at_risk_experimental(counts)
+    n0 = at_risk(counts) - n1
     expected[j] = 0.0
     variance[j] = 0.0
     skewness[j] = 0.0
@@ -84,34 +91,29 @@ def _add_tied(
 
 
 @kernel
-def is_finite(
-    at_risk: IntArray,
-    at_risk_experimental: IntArray,
-    events: IntArray,
-    events_experimental: IntArray,
-    n_rows: int,
-    n_tied: int,
-) -> bool:
+def is_finite(risk_sets: RiskSets, n_sets: int, n_tied: int) -> bool:
     """Whether the maximum of the partial likelihood is finite.
 
     The score falls from the number of experimental events seen while controls are at risk, as beta
     goes to minus infinity, to minus the number of control events seen while experimental patients
     are at risk: both must be positive.
     """
+    counts = risk_sets.counts
     experimental = 0
     control = 0
-    for j in range(n_rows):
-        d1 = events_experimental[j]
-        d = events[j] if n_tied > 0 else 1
-        experimental += d1 * int(at_risk[j] > at_risk_experimental[j])
-        control += (d - d1) * int(at_risk_experimental[j] > 0)
+    for j in range(n_sets):
+        n1 = at_risk_experimental(counts[j])
+        d1 = events_experimental(counts[j])
+        d = risk_sets.events[j] if n_tied > 0 else 1
+        experimental += d1 * int(at_risk(counts[j]) > n1)
+        control += (d - d1) * int(n1 > 0)
     return (experimental > 0) & (control > 0)
 
 
 @kernel
 def cox(
-    rows: Rows,
-    n_rows: int,
+    risk_sets: RiskSets,
+    n_sets: int,
     n_tied: int,
     ties: int,
     observed: int,
@@ -127,21 +129,14 @@ def cox(
     step that leaves it. The standard error is one over the root of the information, which is
     carried over the last small step by its derivative.
     """
-    if not is_finite(
-        rows.at_risk,
-        rows.at_risk_experimental,
-        rows.events,
-        rows.events_experimental,
-        n_rows,
-        n_tied,
-    ):
+    if not is_finite(risk_sets, n_sets, n_tied):
         return 0.0, 0.0, STATUS_ESTIMATE_INFINITE
     low = -BRACKET
     high = BRACKET
     beta = min(max(start, low), high)
     for _ in range(MAX_STEPS):
         mean, information, slope = cox_score(
-            rows, n_rows, n_tied, ties, beta, expected, variance, skewness
+            risk_sets, n_sets, n_tied, ties, beta, expected, variance, skewness
         )
         score = observed - mean
         if score > 0.0:

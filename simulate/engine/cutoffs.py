@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from simulate.engine.arrays import (
@@ -19,11 +21,10 @@ from simulate.engine.arrays import (
 )
 from simulate.engine.compile import inlined_kernel, kernel
 
-FEW = 2
-AIM = 1.5
+FEW = 3
+FIRST_SPREAD = 8.0
 MAX_GUESSES = 60
 INFINITY_BITS = 0x7FF0000000000000
-LARGEST = 1.7976931348623157e308
 
 
 @inlined_kernel
@@ -86,12 +87,10 @@ def _event_target(plan: Plan, workspace: Workspace, node: int, replace: bool) ->
         for i in range(n):
             counts = plan.masks[mask, patients.cell[i]] == 1
             times[i] = patients.calendar_event[i] if counts else np.inf
-    n_events = _count_up_to(times, n, LARGEST)
-    if n_events >= plan.node_count[node]:
-        return select(times, n, plan.node_count[node])
+    cutoff = select(times, n, plan.node_count[node], workspace.last_cutoff[node])
     rule = plan.node_rule[node]
-    if not replace or rule == FALL_BACK_SKIP:
-        return np.inf
+    if cutoff < np.inf or not replace or rule == FALL_BACK_SKIP:
+        return cutoff
     return _fall_back(patients, times, n, rule)
 
 
@@ -109,39 +108,65 @@ def _fall_back(patients: Patients, times: FloatArray, n: int, rule: int) -> floa
 
 
 @kernel
-def select(values: FloatArray, n: int, rank: int) -> float:
-    """The ``rank``-th smallest (from 1) of positive ``values`` (n,), at least that many finite.
+def select(values: FloatArray, n: int, rank: int, last_found: FloatArray) -> float:
+    """The ``rank``-th smallest (from 1) of positive ``values`` (n,), infinite if there are too few.
 
-    Keeps an interval ``(low, high]`` that holds it, guesses where it should lie from the counts at
-    both ends, and counts again; the last few ranks are stepped through. Only passes that vectorise,
-    and ``values`` is not changed.
+    Keeps an interval ``(low, high]`` that holds it and counts, in each round, up to three limits
+    around where it should lie by the count and the gap between values there; the last few ranks
+    are stepped through. Only passes that vectorise, and ``values`` is not changed.
+
+    ``last_found`` (2,) is where the search begins and what it leaves for the next one: a value, and
+    the gap. It has no influence on the result, only on the number of rounds.
     """
     low = 0.0
     below_low = int(np.int64(0))  # typed: a literal would compile a kernel a second time
-    high = _largest_finite(values, n)
-    below_high = _count_up_to(values, n, high)
+    high, below_high = _largest_finite(values, n)
+    if below_high < rank:
+        return np.inf
+    middle = last_found[0]
+    gap = last_found[1]
+    spread = FIRST_SPREAD
     for guess in range(MAX_GUESSES):
-        if min(rank - below_low, below_high - rank) <= FEW:
+        if rank - below_low <= FEW:
             break
-        # Aimed a little above the rank and a little below in turn, so that both ends close in;
-        # every third guess halves the interval, so that a heavy tail cannot stall the search.
-        aim = rank - below_low + (AIM if guess % 2 == 0 else -AIM)
-        fraction = min(max(aim / (below_high - below_low), 0.02), 0.98)
-        if guess % 3 == 2:
-            fraction = 0.5
-        middle = low + (high - low) * fraction
-        if not low < middle < high:
-            break
-        count = _count_up_to(values, n, middle)
-        if count >= rank:
-            high = middle
-            below_high = count
-        else:
-            low = middle
-            below_low = count
-    if rank - below_low <= below_high - rank:
-        return _step_up(values, n, low, below_low, rank)
-    return _step_down(values, n, high, below_high, rank)
+        if not low < middle < high or guess % 4 == 3:
+            # Nothing to go by, or a tail too heavy for steps by the gap: halve the interval.
+            middle = 0.5 * (low + high)
+            gap = (high - low) / (below_high - below_low)
+        lower = middle - spread * gap
+        upper = middle + spread * gap
+        up_to_lower, up_to_middle, up_to_upper = _count_up_to_three(values, n, lower, middle, upper)
+        for limit, count in ((lower, up_to_lower), (middle, up_to_middle), (upper, up_to_upper)):
+            if count >= rank and limit < high:
+                high = limit
+                below_high = count
+            elif count < rank and limit > low:
+                low = limit
+                below_low = count
+        # Next, aim just below the rank, and as far to both sides as chance may have put it.
+        missing = rank - 1 - up_to_middle
+        gap = (upper - lower) / max(up_to_upper - up_to_lower, 1)
+        middle += missing * gap
+        spread = 1.0 + 0.5 * math.sqrt(abs(missing))
+    value = _step_up(values, n, low, below_low, rank)
+    last_found[0] = value
+    last_found[1] = gap
+    return value
+
+
+@kernel
+def _count_up_to_three(
+    values: FloatArray, n: int, first: float, second: float, third: float
+) -> tuple[int, int, int]:
+    """Numbers of ``values`` (n,) that are at most each of three limits."""
+    up_to_first = 0
+    up_to_second = 0
+    up_to_third = 0
+    for i in range(n):
+        up_to_first += int(values[i] <= first)
+        up_to_second += int(values[i] <= second)
+        up_to_third += int(values[i] <= third)
+    return up_to_first, up_to_second, up_to_third
 
 
 @kernel
@@ -157,47 +182,41 @@ def _count_up_to(values: FloatArray, n: int, limit: float) -> int:
 
 
 @kernel
-def _largest_finite(values: FloatArray, n: int) -> float:
-    """Largest finite of positive ``values`` (n,); 0 if there is none."""
+def _largest_finite(values: FloatArray, n: int) -> tuple[float, int]:
+    """Largest finite of positive ``values`` (n,), 0 if there is none, and how many are finite."""
     bits = values.view(np.int64)
     largest = 0
+    n_finite = 0
     for i in range(n):
         largest = max(largest, int(bits[i]) if bits[i] < INFINITY_BITS else 0)
-    return float(np.int64(largest).view(np.float64))
+        n_finite += int(bits[i] < INFINITY_BITS)
+    return float(np.int64(largest).view(np.float64)), n_finite
+
+
+@kernel
+def _next_above(values: FloatArray, n: int, limit: float) -> float:
+    """Smallest of positive ``values`` (n,) above ``limit``; infinite if there is none."""
+    bits = values.view(np.int64)
+    limit_bits = np.float64(limit).view(np.int64)
+    smallest = INFINITY_BITS
+    for i in range(n):
+        smallest = min(smallest, int(bits[i]) if bits[i] > limit_bits else INFINITY_BITS)
+    return float(np.int64(smallest).view(np.float64))
 
 
 @kernel
 def _step_up(values: FloatArray, n: int, low: float, below_low: int, rank: int) -> float:
     """Value of ``rank``, going up from ``low``, at or below which there are ``below_low``."""
-    bits = values.view(np.int64)
+    value = low
+    for _ in range(rank - below_low):
+        value = _next_above(values, n, value)
+    if value < np.inf and _count_up_to(values, n, value) == rank:
+        return value
+    # Equal values on the way: count after every step.
     while below_low < rank:
-        low_bits = np.float64(low).view(np.int64)
-        smallest = INFINITY_BITS
-        for i in range(n):
-            smallest = min(smallest, int(bits[i]) if bits[i] > low_bits else INFINITY_BITS)
-        low = float(np.int64(smallest).view(np.float64))
+        low = _next_above(values, n, low)
         below_low = _count_up_to(values, n, low)
     return low
-
-
-@kernel
-def _step_down(values: FloatArray, n: int, high: float, below_high: int, rank: int) -> float:
-    """Value of ``rank``, going down from ``high``, at or below which there are ``below_high``."""
-    bits = values.view(np.int64)
-    while True:
-        # The largest value at or below the upper end, and how many lie below it.
-        high_bits = np.float64(high).view(np.int64)
-        largest = 0
-        for i in range(n):
-            largest = max(largest, int(bits[i]) if bits[i] <= high_bits else 0)
-        high = float(np.int64(largest).view(np.float64))
-        equal = 0
-        for i in range(n):
-            equal += int(values[i] == high)
-        if below_high - equal < rank:
-            return high
-        below_high -= equal
-        high = float(np.int64(largest - 1).view(np.float64))
 
 
 @kernel

@@ -11,6 +11,7 @@ import numpy as np
 
 from simulate.engine.arrays import (
     COUNT_BITS,
+    COUNT_MASK,
     EVENT,
     FOLLOWED_TO_END,
     FloatArray,
@@ -28,7 +29,6 @@ EXPERIMENTAL_BIT = 1
 TOP_SHIFT = 49
 DIGIT_BITS = 7
 ONE = np.uint64(1)
-COUNT_MASK = (1 << COUNT_BITS) - 1
 SMALL = 48
 SMALLEST_CUTOFF = 1e-6
 MOVES_A_KEY = 8
@@ -128,24 +128,22 @@ def gather_segments(
 
 
 @kernel
-def sort_keys(keys: IntArray, first: int, last: int, buffer: IntArray, places: UintArray) -> None:
-    """Sort ``keys[first:last]`` in place; ``buffer`` is as long as keys, ``places`` (2, 256).
+def sort_keys(keys: IntArray, n: int, buffer: IntArray, places: UintArray) -> None:
+    """Sort ``keys[:n]`` in place; ``buffer`` is as long as keys, ``places`` (2, 256).
 
     Two stable counting passes on the top 14 bits leave few inversions unless many keys share those
     bits; then insertion would be slow, and all the bytes are sorted instead.
     """
-    size = last - first
-    part = keys[first:last]
-    if size <= SMALL:
-        _finish_by_insertion(part, size, size * SMALL)
+    if n <= SMALL:
+        _finish_by_insertion(keys, n, n * SMALL)
         return
     # Typed: literals would compile the kernel a second time.
     shift = int(np.int64(TOP_SHIFT))
     bits = int(np.int64(DIGIT_BITS))
-    _two_passes(part, buffer, size, shift, bits, places)
-    if not _finish_by_insertion(part, size, size * MOVES_A_KEY):
+    _two_passes(keys, buffer, n, shift, bits, places)
+    if not _finish_by_insertion(keys, n, n * MOVES_A_KEY):
         for byte in range(0, 8, 2):
-            _two_passes(part, buffer, size, 8 * byte, bits + 1, places)
+            _two_passes(keys, buffer, n, 8 * byte, bits + 1, places)
 
 
 @kernel

@@ -185,11 +185,11 @@ def analyse_hypothesis(
     experimental = unpack_counts(in_experimental)
     control = unpack_counts(in_control)
 
-    n_rows, n_tied = order_and_scan(plan, workspace, hypothesis, n_entered, cutoff)
+    n_sets, n_tied = order_and_scan(plan, workspace, hypothesis, n_entered, cutoff)
     null_hazard_ratio = plan.null_hazard_ratio[hypothesis]
     expected, information = logrank(
-        workspace.rows,
-        n_rows,
+        workspace.risk_sets,
+        n_sets,
         n_tied,
         null_hazard_ratio,
         workspace.float_scratch,
@@ -207,8 +207,8 @@ def analyse_hypothesis(
     if plan.estimate[hypothesis] != ESTIMATE_NONE:
         start = -score / information if information > 0.0 else 0.0
         beta, se, flag = cox(
-            workspace.rows,
-            n_rows,
+            workspace.risk_sets,
+            n_sets,
             n_tied,
             plan.estimate[hypothesis],
             observed,
@@ -243,7 +243,7 @@ def order_and_scan(
 ) -> tuple[int, int]:
     """Fill the risk sets of one hypothesis; returns their number and the number of tied events."""
     patients = workspace.patients
-    rows = workspace.rows
+    risk_sets = workspace.risk_sets
     experimental_arm = plan.experimental_arm[hypothesis]
     build_keys(
         patients.entry,
@@ -278,23 +278,18 @@ def order_and_scan(
         segment[0] = 0
         segment[1] = n_entered
     # Typed: a literal would compile every kernel below a second time.
-    no_rows = int(np.int64(0))
-    n_rows = no_rows
-    n_tied = no_rows
+    no_sets = int(np.int64(0))
+    n_sets = no_sets
+    n_tied = no_sets
     for s in range(n_segments):
-        sort_keys(keys, segment[s], segment[s + 1], workspace.buffer, workspace.places)
-        n_rows, tied = scan_risk_sets(
-            keys,
-            segment[s],
-            segment[s + 1],
-            n_rows,
-            rows.at_risk,
-            rows.at_risk_experimental,
-            rows.events_experimental,
-        )
+        # A slice, since a loop over signed indices from anywhere but 0 does not vectorise.
+        part = keys[segment[s] : segment[s + 1]]
+        sort_keys(part, len(part), workspace.buffer, workspace.places)
+        n_sets, tied = scan_risk_sets(part, len(part), n_sets, risk_sets.counts)
         n_tied += tied
     if n_tied > 0:
-        n_rows = no_rows
+        n_sets = no_sets
         for s in range(n_segments):
-            n_rows = scan_tied_risk_sets(keys, segment[s], segment[s + 1], n_rows, rows)
-    return n_rows, n_tied
+            part = keys[segment[s] : segment[s + 1]]
+            n_sets = scan_tied_risk_sets(part, len(part), n_sets, risk_sets)
+    return n_sets, n_tied

@@ -52,14 +52,14 @@ def test_cox(case: dict[str, Any], ties: str, stratified: bool) -> None:
     assert beta == pytest.approx(values["loghr"], rel=1e-6)
     assert found.se[0, 0] == pytest.approx(values["se"], rel=1e-6)
     # The own score equation holds at the own estimate.
-    rows = workspace.rows
+    risk_sets = workspace.risk_sets
     n_events = int(found.events_experimental[0, 0] + found.events_control[0, 0])
-    n_rows = _n_rows(rows.events, n_events)
+    n_sets = _n_sets(risk_sets.events, n_events)
     code = ESTIMATE_EFRON if ties == "efron" else ESTIMATE_BRESLOW
-    n_tied = n_events - n_rows
+    n_tied = n_events - n_sets
     expected, information, _ = cox_score(
-        rows,
-        n_rows,
+        risk_sets,
+        n_sets,
         n_tied,
         code,
         beta,
@@ -70,7 +70,7 @@ def test_cox(case: dict[str, Any], ties: str, stratified: bool) -> None:
     assert abs(found.events_experimental[0, 0] - expected) / information**0.5 < 1e-10
 
 
-def _n_rows(events: Any, n_events: int) -> int:
+def _n_sets(events: Any, n_events: int) -> int:
     """Number of distinct event times: rows are filled from the front; not at all without ties."""
     if not events.any():
         return n_events

@@ -27,9 +27,13 @@ from simulate.runner.pack import pack
 FloatArray = NDArray[np.float64]
 
 
-def selected(values: FloatArray, rank: int) -> float:
+# Where a search may begin: nothing known, far off on both sides, nonsense.
+STARTS = [(0.0, 0.0), (3.0, 1e-3), (1e300, 1e300), (5e-324, 5e-324), (math.nan, math.inf)]
+
+
+def selected(values: FloatArray, rank: int, last_found: FloatArray) -> float:
     before = values.copy()
-    found = cutoffs.select(values, len(values), rank)
+    found = cutoffs.select(values, len(values), rank, last_found)
     np.testing.assert_array_equal(values, before)
     return float(found)
 
@@ -106,8 +110,22 @@ def test_every_rank_is_selected(
     for seed in range(3):
         values = kind(np.random.default_rng([seed, n]), n)
         finite = sorted(values[np.isfinite(values)].tolist())
+        # As in the trial loop, each search begins where the last one ended.
+        last_found = np.zeros(2)
         for rank in range(1, len(finite) + 1):
-            assert selected(values, rank) == finite[rank - 1]
+            assert selected(values, rank, last_found) == finite[rank - 1]
+        assert selected(values, len(finite) + 1, last_found) == math.inf
+
+
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_where_the_search_begins_does_not_change_what_it_finds(
+    kind: Callable[[np.random.Generator, int], FloatArray], start: tuple[float, float]
+) -> None:
+    values = kind(np.random.default_rng(5), 120)
+    finite = sorted(values[np.isfinite(values)].tolist())
+    for rank in (1, len(finite) // 2, len(finite)):
+        assert selected(values, rank, np.array(start)) == finite[rank - 1]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
@@ -115,7 +133,7 @@ def test_ranks_among_many(kind: Callable[[np.random.Generator, int], FloatArray]
     values = kind(np.random.default_rng(3), 20_000)
     finite = sorted(values[np.isfinite(values)].tolist())
     for rank in [1, 2, len(finite) // 3, len(finite) // 2, len(finite) - 1, len(finite)]:
-        assert selected(values, rank) == finite[rank - 1]
+        assert selected(values, rank, np.zeros(2)) == finite[rank - 1]
 
 
 def test_entered_patients_are_counted_up_to_and_at_the_cutoff() -> None:

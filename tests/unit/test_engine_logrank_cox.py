@@ -17,7 +17,7 @@ from simulate.engine.arrays import (
     STATUS_ESTIMATE_INFINITE,
     STATUS_NO_INFORMATION,
     Plan,
-    Rows,
+    RiskSets,
 )
 from simulate.engine.trial import analyse
 from simulate.runner.pack import pack
@@ -72,31 +72,32 @@ def analysed(observed: Sequence[Observed], ties: str = "efron", ratio: float = 1
     return Row(*(getattr(statistics, name)[0, 0].item() for name in Row._fields))
 
 
-def packed(sets: Sequence[RiskSet]) -> tuple[Rows, int, int]:
-    """Given risk sets as the engine's rows, with their number and that of tied events."""
-    rows = Rows(
-        np.array([sum(s.at_risk) for s in sets], dtype=np.int64),
-        np.array([s.at_risk[0] for s in sets], dtype=np.int64),
-        np.array([sum(s.events) for s in sets], dtype=np.int64),
-        np.array([s.events[0] for s in sets], dtype=np.int64),
-    )
-    return rows, len(sets), int(rows.events.sum()) - len(sets)
+def packed(sets: Sequence[RiskSet]) -> tuple[RiskSets, int, int]:
+    """Given risk sets as the engine's, with their number and that of tied events."""
+    counts = [sum(s.at_risk) + 2**21 * s.at_risk[0] + 2**42 * s.events[0] for s in sets]
+    events = [sum(s.events) for s in sets]
+    packed_sets = RiskSets(np.array(counts, dtype=np.int64), np.array(events, dtype=np.int64))
+    return packed_sets, len(sets), sum(events) - len(sets)
 
 
-def engine_logrank(rows: Rows, n_rows: int, n_tied: int, ratio: float) -> tuple[float, float]:
+def observed_experimental(sets: RiskSets, n_sets: int) -> int:
+    return sum(int(counts) // 2**42 for counts in sets.counts[:n_sets])
+
+
+def engine_logrank(sets: RiskSets, n_sets: int, n_tied: int, ratio: float) -> tuple[float, float]:
     """Score and information."""
-    scratch = np.full(n_rows + 1, np.nan), np.full(n_rows + 1, np.nan)
-    expected, information = logrank.logrank(rows, n_rows, n_tied, ratio, *scratch)
-    return expected - int(rows.events_experimental[:n_rows].sum()), information
+    scratch = np.full(n_sets + 1, np.nan), np.full(n_sets + 1, np.nan)
+    expected, information = logrank.logrank(sets, n_sets, n_tied, ratio, *scratch)
+    return expected - observed_experimental(sets, n_sets), information
 
 
 def engine_cox(
-    rows: Rows, n_rows: int, n_tied: int, ties: str, start: float = 0.0
+    sets: RiskSets, n_sets: int, n_tied: int, ties: str, start: float = 0.0
 ) -> tuple[float, float, int]:
     """Estimate, standard error and status flag."""
-    scratch = (np.full(n_rows + 1, np.nan) for _ in range(3))
-    observed = int(rows.events_experimental[:n_rows].sum())
-    return cox.cox(rows, n_rows, n_tied, TIES[ties], observed, start, *scratch)
+    scratch = (np.full(n_sets + 1, np.nan) for _ in range(3))
+    observed = observed_experimental(sets, n_sets)
+    return cox.cox(sets, n_sets, n_tied, TIES[ties], observed, start, *scratch)
 
 
 def sample(seed: int, n: int, tied: bool, n_strata: int = 1) -> list[Observed]:
@@ -277,12 +278,12 @@ def test_score_and_information_of_cox_are_derivatives(ties: str) -> None:
                 total -= math.log(math.exp(beta) * (n1 - gone * d1) + n0 - gone * d0)
         return total
 
-    rows, n_rows, n_tied = packed(sets)
+    rows, n_sets, n_tied = packed(sets)
 
     def engine_terms(beta: float) -> tuple[float, float, float]:
-        scratch = (np.full(n_rows, np.nan) for _ in range(3))
-        terms = cox.cox_score(rows, n_rows, n_tied, TIES[ties], beta, *scratch)
-        return int(rows.events_experimental.sum()) - terms[0], terms[1], terms[2]
+        scratch = (np.full(n_sets, np.nan) for _ in range(3))
+        terms = cox.cox_score(rows, n_sets, n_tied, TIES[ties], beta, *scratch)
+        return observed_experimental(rows, n_sets) - terms[0], terms[1], terms[2]
 
     h = 1e-4
     for beta in (-1.0, 0.0, 0.7):

@@ -18,7 +18,8 @@ def sort(keys: IntArray, first: int = 0, last: int | None = None) -> IntArray:
     result = keys.copy()
     buffer = np.full(len(keys), -5, dtype=np.int64)
     places = np.full((2, 256), 77, dtype=np.uint64)
-    ordering.sort_keys(result, first, len(keys) if last is None else last, buffer, places)
+    part = result[first:last]
+    ordering.sort_keys(part, len(part), buffer, places)
     return result
 
 
