@@ -1,0 +1,55 @@
+"""The command line, a module a command: parses, calls, prints, exits.
+
+Exit codes: 0 done; 1 something failed; 2 bad input, nothing was done; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from simulate import __version__
+from simulate.cli.check import check, schema
+from simulate.cli.run import run
+from simulate.cli.warmup import warmup
+
+EXIT_FAILED = 1
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+@click.version_option(__version__, prog_name="simulate")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Simulate confirmatory clinical trials from scenario files."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+for command in (run, check, schema, warmup):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line, and turn every error into one clear message and an exit code."""
+    from simulate.errors import ScenarioError, SimulateError
+
+    try:
+        code = cli.main(standalone_mode=False)
+    except ScenarioError as error:
+        click.echo(str(error), err=True)
+        code = EXIT_BAD_INPUT
+    except SimulateError as error:
+        click.echo(f"simulate: {error}", err=True)
+        code = EXIT_FAILED
+    except click.ClickException as error:
+        click.echo(
+            f"simulate: {error.format_message()} (simulate --help lists the options)", err=True
+        )
+        code = EXIT_BAD_INPUT
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("simulate: interrupted; nothing was written", err=True)
+        code = EXIT_INTERRUPTED
+    sys.exit(code)

@@ -1,0 +1,77 @@
+"""What the commands share: kinds of argument, the console, how data are printed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+FILE_WIDTH = 140
+
+
+class WholeNumber(click.ParamType[int]):
+    """A whole number, also as 1e6 or 100_000."""
+
+    name = "number"
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Read the number, or say what it should be."""
+        for read in (int, _whole):
+            try:
+                return read(value)
+            except (ValueError, OverflowError):
+                continue
+        raise click.BadParameter(f"must be a whole number, such as 100000 (given: {value})")
+
+
+def _whole(text: str | int) -> int:
+    """Read a number such as 1e6 that is whole."""
+    number = float(text)
+    if number != int(number):
+        raise ValueError(text)
+    return int(number)
+
+
+WHOLE = WholeNumber()
+file_argument = click.argument("file", type=click.Path())
+set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Set a value of the scenario, e.g. accrual.patients=200. Repeatable.",
+)
+
+
+def open_console(*, stderr: bool = False, quiet: bool = False) -> Console:
+    """Open a console on standard output or standard error."""
+    from rich.console import Console
+
+    console = Console(stderr=stderr, quiet=quiet)
+    if not console.is_terminal:
+        # In a file nothing should be wrapped.
+        console.width = FILE_WIDTH
+    return console
+
+
+def compile_engine(stderr: Console) -> None:
+    """Compile the engine if that is still to be done, and say so, since it takes its time."""
+    from simulate.engine.compile import has_compiled_code
+
+    if not has_compiled_code():
+        from simulate.runner.warmup import warm_up
+
+        stderr.print("compiling the engine, once for this version and machine …")
+        warm_up()
+
+
+def print_json(data: object) -> None:
+    """Print one JSON object on standard output."""
+    import json
+
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
