@@ -54,3 +54,11 @@ class ScenarioError(SimulateError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class StoreError(SimulateError):
+    """A run folder that cannot be read or written, or whose files are not what they should be."""
+
+
+class RefusedError(StoreError):
+    """A run folder that holds something else than what was asked for; nothing was done."""

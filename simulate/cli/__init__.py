@@ -5,12 +5,16 @@ Exit codes: 0 done; 1 something failed; 2 bad input, nothing was done; 130 inter
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import click
 
 from simulate import __version__
 from simulate.cli.check import check, schema
+from simulate.cli.common import InterruptedRun
+from simulate.cli.folders import merge, show, status, verify
+from simulate.cli.replay import replay
 from simulate.cli.run import run
 from simulate.cli.warmup import warmup
 
@@ -28,22 +32,30 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (run, check, schema, warmup):
+for command in (run, check, status, show, verify, merge, replay, schema, warmup):
     cli.add_command(command)
 
 
 def main() -> None:
     """Run the command line, and turn every error into one clear message and an exit code."""
-    from simulate.errors import ScenarioError, SimulateError
+    from simulate.errors import RefusedError, ScenarioError, SimulateError
 
+    # What batch systems send before they kill: end as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = cli.main(standalone_mode=False)
     except ScenarioError as error:
         click.echo(str(error), err=True)
         code = EXIT_BAD_INPUT
+    except RefusedError as error:
+        click.echo(f"simulate: {error}", err=True)
+        code = EXIT_BAD_INPUT
     except SimulateError as error:
         click.echo(f"simulate: {error}", err=True)
         code = EXIT_FAILED
+    except InterruptedRun as error:
+        click.echo(f"simulate: {error.message}", err=True)
+        code = EXIT_INTERRUPTED
     except click.ClickException as error:
         click.echo(
             f"simulate: {error.format_message()} (simulate --help lists the options)", err=True
@@ -52,4 +64,10 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("simulate: interrupted; nothing was written", err=True)
         code = EXIT_INTERRUPTED
+    except MemoryError:
+        click.echo(
+            "simulate: there is not enough memory; fewer --workers, or --keep summary, need less",
+            err=True,
+        )
+        code = EXIT_FAILED
     sys.exit(code)

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 FILE_WIDTH = 140
 
 
+class InterruptedRun(click.ClickException):
+    """Ctrl-C, with what it leaves behind."""
+
+    exit_code = 130
+
+
 class WholeNumber(click.ParamType[int]):
     """A whole number, also as 1e6 or 100_000."""
 
@@ -75,3 +81,25 @@ def print_json(data: object) -> None:
     import json
 
     click.echo(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def logs_on(stderr: Console) -> None:
+    """Print what the package logs, such as workers that died, on standard error."""
+    import logging
+
+    class ToConsole(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            stderr.print(self.format(record), highlight=False, markup=False, soft_wrap=True)
+
+    log = logging.getLogger("simulate")
+    log.handlers = [ToConsole()]
+    log.propagate = False
+
+
+def size_in_words(n_bytes: float) -> str:
+    """A size in the unit that suits it."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if n_bytes < 1000:
+            return f"{n_bytes:.3g} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.3g} TB"

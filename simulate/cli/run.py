@@ -3,21 +3,54 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from simulate.cli.common import (
     WHOLE,
+    InterruptedRun,
     compile_engine,
     file_argument,
+    logs_on,
     open_console,
     print_json,
     set_option,
+    size_in_words,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from simulate.api import Counts, Shard
+    from simulate.runner.folder import RunFolder
+
+
+class ShardNumber(click.ParamType["Shard"]):
+    """A shard, such as 3/100."""
+
+    name = "k/n"
+
+    def convert(
+        self, value: str | Shard, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Shard:
+        """Read the shard, or say what it should be."""
+        from simulate.api import Shard, check_shard
+        from simulate.errors import ScenarioError
+
+        if isinstance(value, Shard):
+            return value
+        number, _, of = value.partition("/")
+        try:
+            shard = Shard(int(number), int(of))
+            check_shard(shard)
+        except (ValueError, ScenarioError):
+            raise click.BadParameter(
+                f"must be k/n with 1 <= k <= n, such as 3/100 (given: {value})"
+            ) from None
+        return shard
 
 
 @click.command()
@@ -26,6 +59,24 @@ if TYPE_CHECKING:
 @click.option("--seed", type=WHOLE, help="Seed, instead of the scenario's.")
 @click.option("--workers", type=WHOLE, help="Processes; default: one a core.")
 @set_option
+@click.option(
+    "--out",
+    type=click.Path(),
+    metavar="DIR",
+    help="Run folder: blocks are stored there; the same command does only what is missing.",
+)
+@click.option(
+    "--keep",
+    type=click.Choice(["rows", "summary"]),
+    default="rows",
+    help="What the folder keeps: a row a test and trial, or sums and counts only.",
+)
+@click.option("--shard", type=ShardNumber(), help="Do only shard k of n of the blocks, e.g. 3/100.")
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help='A dask scheduler, or "local" for dask workers here; needs the extra dask.',
+)
 @click.option("--figure", type=click.Path(), help="Draw the result into this PNG or SVG file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
@@ -35,34 +86,110 @@ def run(
     seed: int | None,
     workers: int | None,
     overrides: Sequence[str],
+    out: str | None,
+    keep: str,
+    shard: Shard | None,
+    cluster: str | None,
     figure: str | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Simulate the trial in FILE and print its operating characteristics."""
+    """Simulate the trial in FILE and print its operating characteristics.
+
+    With --out, every finished block of trials is stored in a run folder. The same command goes on
+    after an interruption, and more --trials extend the folder.
+    """
     from simulate import api
     from simulate.report import figure as drawing
     from simulate.report.progress import progress_of
 
+    _check_options(out, keep, shard, figure, as_json)
     scenario = api.load_scenario(file, overrides)
     scenario = api.with_simulation(scenario, trials, seed)
     if figure is not None:
         drawing.check_path(figure)
     stderr = open_console(stderr=True, quiet=quiet)
+    logs_on(stderr)
     compile_engine(stderr)
+    if out is not None:
+        size = api.expected_bytes(scenario, "summary" if keep == "summary" else "rows")
+        stderr.print(f"{out}: about {size_in_words(size)} when finished", highlight=False)
+    counts = api.Counts()
+    options: dict[str, Any] = {
+        "workers": workers,
+        "cluster": cluster,
+        "keep": keep,
+        "counts": counts,
+    }
     started = time.monotonic()
-    with progress_of(scenario.simulation.trials, stderr) as progress:
-        result = api.run(scenario, workers=workers, progress=progress)
+    n_trials = api.trials_to_do(scenario, shard)
+    try:
+        with progress_of(n_trials, stderr) as progress:
+            if shard is not None and out is not None:
+                folder = api.run_shard(scenario, out, shard, progress=progress, **options)
+            else:
+                result = api.run(scenario, out=out, progress=progress, **options)
+    except KeyboardInterrupt:
+        raise InterruptedRun(_safe(counts, out)) from None
     seconds = time.monotonic() - started
-    if figure is not None:
-        drawing.draw(result, figure)
-    if as_json:
+    if shard is not None:
+        _print_shard(folder, shard, open_console())
+    elif as_json:
         print_json(result.to_json())
     else:
         from simulate.report.text import print_result
 
         print_result(result, open_console())
-    n = scenario.simulation.trials
-    stderr.print(f"{n:,} trials in {seconds:.1f} s ({n / seconds:,.0f} a second)", highlight=False)
+    if figure is not None:
+        drawing.draw(result, figure)
+    _print_end(counts, seconds, out, stderr)
     if figure is not None:
         stderr.print(f"drawn: {figure}", highlight=False)
+
+
+def _check_options(
+    out: str | None, keep: str, shard: Shard | None, figure: str | None, as_json: bool
+) -> None:
+    """Refuse options that do not go together."""
+    if out is None and (shard is not None or keep != "rows"):
+        raise click.UsageError(f"--{'keep' if shard is None else 'shard'} needs --out DIR")
+    if shard is not None and (figure is not None or as_json):
+        raise click.UsageError(
+            "--shard reports nothing yet: use simulate show DIR --json or --figure when all are "
+            "done"
+        )
+
+
+def _safe(counts: Counts, out: str | None) -> str:
+    """What an interrupted run leaves."""
+    if out is None:
+        return "interrupted; nothing was written (--out DIR would have kept finished blocks)"
+    blocks = counts.simulated + counts.found
+    return (
+        f"interrupted; {blocks:,} finished blocks ({counts.trials:,} trials) are safe in {out}, "
+        "and the same command goes on from them"
+    )
+
+
+def _print_shard(folder: RunFolder, shard: Shard, stdout: Console) -> None:
+    """Say what a shard has done and what is missing in its folder."""
+    missing = len(folder.planned()) - len(folder.present())
+    stdout.print(f"shard {shard.number} of {shard.of} is done", highlight=False)
+    rest = f"{missing:,} of {len(folder.planned()):,} blocks are still missing in {folder.path}"
+    done = f"all blocks are there: simulate show {folder.path}"
+    stdout.print(rest if missing else done, highlight=False, soft_wrap=True)
+
+
+def _print_end(counts: Counts, seconds: float, out: str | None, stderr: Console) -> None:
+    """Say what was done, how long it took, and where it is."""
+    n = counts.trials
+    stderr.print(f"{n:,} trials in {seconds:.1f} s ({n / seconds:,.0f} a second)", highlight=False)
+    for line in (*counts.changes, *counts.complaints):
+        stderr.print(line, highlight=False, soft_wrap=True)
+    if out is not None:
+        stderr.print(
+            f"{out}: {counts.simulated:,} blocks simulated, {counts.found:,} were there, "
+            f"{len(counts.complaints):,} set aside; {size_in_words(counts.file_bytes)}",
+            highlight=False,
+            soft_wrap=True,
+        )

@@ -1,0 +1,23 @@
+"""The public functions: they put the rooms together."""
+
+from simulate.api.blocks import Counts, expected_bytes
+from simulate.api.inputs import Shard, check_shard, trials_to_do, with_simulation
+from simulate.api.run import load_run, run, run_shard
+from simulate.api.verify import Verified, verify
+from simulate.scenario.load import load_scenario, scenario_from_dict
+
+__all__ = [
+    "Counts",
+    "Shard",
+    "Verified",
+    "check_shard",
+    "expected_bytes",
+    "load_run",
+    "load_scenario",
+    "run",
+    "run_shard",
+    "scenario_from_dict",
+    "trials_to_do",
+    "verify",
+    "with_simulation",
+]

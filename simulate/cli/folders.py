@@ -1,0 +1,188 @@
+"""simulate status, show, verify, merge: what run folders hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from simulate.cli.common import WHOLE, compile_engine, open_console, print_json, size_in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from simulate.runner.execute import Block
+
+MOST_LISTED = 10
+folder_argument = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+
+
+@click.command()
+@folder_argument
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
+@click.pass_context
+def status(context: click.Context, folder: Path, as_json: bool) -> None:
+    """Tell what the run folder DIR holds and what is missing.
+
+    Looks at names only; simulate verify reads the files. Exit code 1 if anything is missing or does
+    not belong there.
+    """
+    from simulate.runner.folder import open_folder
+
+    found = open_folder(folder)
+    manifest, present, strange = found.manifest, found.present(), found.strange()
+    missing = [block for block in found.planned() if block not in present]
+    stored = sum(file.stat().st_size for file in present.values())
+    if as_json:
+        print_json(
+            {
+                "format": "simulate-status",
+                "format_version": 1,
+                "title": manifest.scenario["title"],
+                "data_hash": manifest.data_hash,
+                "design_hash": manifest.design_hash,
+                "seed": manifest.seed,
+                "trials": manifest.trials,
+                "keep": manifest.keep,
+                "blocks_planned": len(found.planned()),
+                "blocks_present": len(present),
+                "bytes": stored,
+                "missing": [list(block) for block in missing],
+                "strange": [file.name for file in strange],
+            }
+        )
+    else:
+        for line in (
+            manifest.scenario["title"],
+            f"seed {manifest.seed}, {manifest.trials:,} trials, keeps {manifest.keep}",
+            f"{len(present):,} of {len(found.planned()):,} blocks, {size_in_words(stored)}",
+            *_listed("missing: ", [_trials(block) for block in missing]),
+            *_listed("does not belong here: ", [file.name for file in strange]),
+            f"set aside in {found.rejected}" if found.rejected.is_dir() else "",
+            "" if missing else f"all there: simulate show {folder}",
+        ):
+            if line:
+                click.echo(line)
+    context.exit(1 if missing or strange else 0)
+
+
+@click.command()
+@folder_argument
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv", "markdown"]),
+    default="table",
+    help="How to print; default: table.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--partial", is_flag=True, help="Take the blocks there are though some are missing.")
+@click.option("--workers", type=WHOLE, help="Processes; default: one a core.")
+@click.option("--figure", type=click.Path(), help="Draw the result into this PNG or SVG file.")
+@click.option("--quiet", is_flag=True, help="No progress on standard error.")
+def show(
+    folder: Path,
+    form: str,
+    as_json: bool,
+    partial: bool,
+    workers: int | None,
+    figure: str | None,
+    quiet: bool,
+) -> None:
+    """Print the operating characteristics of the run folder DIR."""
+    from simulate import api
+    from simulate.report import figure as drawing
+    from simulate.report.progress import progress_of
+    from simulate.runner.folder import open_folder
+
+    if figure is not None:
+        drawing.check_path(figure)
+    stderr = open_console(stderr=True, quiet=quiet)
+    with progress_of(open_folder(folder).manifest.trials, stderr) as progress:
+        result = api.load_run(folder, partial=partial, workers=workers, progress=progress)
+    if as_json or form == "json":
+        print_json(result.to_json())
+    elif form == "table":
+        from simulate.report.text import print_result
+
+        print_result(result, open_console())
+    else:
+        from simulate.report.formats import to_csv, to_markdown
+
+        click.echo(to_csv(result) if form == "csv" else to_markdown(result), nl=False)
+    if figure is not None:
+        drawing.draw(result, figure)
+        stderr.print(f"drawn: {figure}", highlight=False)
+
+
+@click.command()
+@folder_argument
+@click.option(
+    "--blocks", type=WHOLE, default=5, help="How many blocks to simulate again; default: 5."
+)
+@click.option("--quiet", is_flag=True, help="No progress on standard error.")
+@click.pass_context
+def verify(context: click.Context, folder: Path, blocks: int, quiet: bool) -> None:
+    """Check every file of the run folder DIR, and simulate some blocks again.
+
+    Files must have their SHA-256 and belong to the run; the blocks simulated again, evenly spread,
+    must give the same bytes. Exit code 1 if anything is wrong; nothing is changed.
+    """
+    from simulate import api
+    from simulate.report.progress import progress_of
+    from simulate.runner.folder import open_folder
+
+    stderr = open_console(stderr=True, quiet=quiet)
+    compile_engine(stderr)
+    with progress_of(open_folder(folder).manifest.trials, stderr) as progress:
+        found = api.verify(folder, blocks, progress=progress)
+    for line in (*found.wrong, *(f"missing: {_trials(block)}" for block in found.missing)):
+        click.echo(line)
+    click.echo(
+        f"{found.right:,} files are right; {found.repeated:,} blocks simulated again gave the same "
+        "bytes"
+    )
+    context.exit(1 if found.wrong or found.missing else 0)
+
+
+@click.command()
+@click.argument(
+    "folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The run folder that gets all the blocks.",
+)
+@click.pass_context
+def merge(context: click.Context, folders: Sequence[Path], out: Path) -> None:
+    """Join the shards in the run folders DIR... into one.
+
+    Every file is checked; wrong ones are named and left out. Exit code 1 if blocks are missing
+    afterwards: they are listed, and simulate run --out goes on with them.
+    """
+    from simulate.runner.merge import merge_folders
+
+    merged = merge_folders(folders, out)
+    for line in merged.complaints:
+        click.echo(line)
+    planned = len(merged.folder.planned())
+    missing = [block for block in merged.folder.planned() if block not in merged.folder.present()]
+    for line in _listed("missing: ", [_trials(block) for block in missing]):
+        click.echo(line)
+    click.echo(f"{planned - len(missing):,} of {planned:,} blocks are in {out}")
+    context.exit(1 if missing else 0)
+
+
+def _trials(block: Block) -> str:
+    return f"trials {block.start:,} to {block.stop - 1:,}"
+
+
+def _listed(head: str, items: Sequence[str]) -> list[str]:
+    """One line an item, and one for those beyond the first few."""
+    lines = [f"{head}{item}" for item in items[:MOST_LISTED]]
+    if len(items) > MOST_LISTED:
+        lines.append(f"{head}{len(items) - MOST_LISTED:,} more")
+    return lines

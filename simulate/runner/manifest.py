@@ -1,0 +1,141 @@
+"""The manifest of a run folder: what its blocks are blocks of."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Any
+
+from simulate.engine.philox import STREAM_VERSION
+from simulate.errors import ScenarioError, StoreError
+from simulate.scenario.comparisons import planned_comparisons
+from simulate.scenario.hashes import data_hash, design_hash
+from simulate.scenario.load import scenario_from_dict
+from simulate.scenario.models import Scenario
+
+FORMAT = "simulate-run-folder"
+FORMAT_VERSION = 1
+PACKAGES = ("simulate-trials", "numba", "numpy", "scipy", "pyarrow")
+ROWS = "rows"
+SUMMARY = "summary"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a run folder holds.
+
+    Attributes
+    ----------
+    format, format_version : str, int
+        Of folders and their files.
+    data_hash, design_hash : str
+        Of the scenario.
+    seed, trials, block_trials : int
+        Key of the random numbers; trials in all; trials in a whole block.
+    stream_version : int
+        Layout of the random numbers.
+    keep : str
+        "rows": a row a (trial, analysis, hypothesis); "summary": sums and counts of each block.
+    rows : list of dict
+        Name and number of the analysis and the hypothesis of each row of a trial.
+    packages : dict
+        Versions that made the folder.
+    scenario : dict
+        As resolved, with every default filled in.
+    """
+
+    format: str
+    format_version: int
+    data_hash: str
+    design_hash: str
+    seed: int
+    trials: int
+    block_trials: int
+    stream_version: int
+    keep: str
+    rows: list[dict[str, Any]]
+    packages: dict[str, str]
+    scenario: dict[str, Any]
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """What every file of the folder carries, so that a foreign one is known."""
+        same = ("format", "format_version", "data_hash", "seed", "stream_version", "keep")
+        return {name: getattr(self, name) for name in same}
+
+    @property
+    def numbers(self) -> tuple[tuple[int, int], ...]:
+        """Numbers of the analysis and the hypothesis of each row of a trial."""
+        return tuple((row["analysis_number"], row["hypothesis_number"]) for row in self.rows)
+
+    def to_bytes(self) -> bytes:
+        """Write the manifest as JSON; the same manifest gives the same bytes."""
+        return (json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n").encode()
+
+    def to_scenario(self) -> Scenario:
+        """Load the scenario that the manifest holds, with the trials and seed that were used.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be loaded or is not the one that the hashes are of.
+        """
+        try:
+            scenario = scenario_from_dict(self.scenario)
+        except ScenarioError as error:
+            raise StoreError(f"the manifest's scenario cannot be used: {error}") from None
+        if (data_hash(scenario), design_hash(scenario)) != (self.data_hash, self.design_hash):
+            raise StoreError("the manifest was altered: its scenario does not have its hashes")
+        return scenario
+
+
+def new_manifest(scenario: Scenario, block_trials: int, keep: str) -> Manifest:
+    """Manifest of a run of ``scenario`` with its own trials and seed."""
+    return Manifest(
+        format=FORMAT,
+        format_version=FORMAT_VERSION,
+        data_hash=data_hash(scenario),
+        design_hash=design_hash(scenario),
+        seed=scenario.simulation.seed,
+        trials=scenario.simulation.trials,
+        block_trials=block_trials,
+        stream_version=STREAM_VERSION,
+        keep=keep,
+        rows=[
+            {
+                "analysis": comparison.analysis,
+                "analysis_number": comparison.analysis_number,
+                "hypothesis": comparison.hypothesis,
+                "hypothesis_number": comparison.hypothesis_number,
+            }
+            for comparison in planned_comparisons(scenario)
+        ],
+        packages={name: version(name) for name in PACKAGES},
+        scenario=scenario.model_dump(mode="json", exclude_none=True),
+    )
+
+
+def read_manifest(data: bytes) -> Manifest:
+    """Manifest from its JSON.
+
+    Raises
+    ------
+    StoreError
+        If it is none, or one of another version of the format.
+    """
+    try:
+        content = json.loads(data)
+    except ValueError:
+        raise StoreError("the manifest is not JSON: it was truncated or altered") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise StoreError("the manifest is not one of a run folder")
+    if content.get("format_version") != FORMAT_VERSION:
+        raise StoreError(
+            f"the folder has format version {content.get('format_version')}, this is "
+            f"simulate {version('simulate-trials')} with format version {FORMAT_VERSION}"
+        )
+    try:
+        return Manifest(**content)
+    except TypeError:
+        raise StoreError("the manifest was altered: its keys are not those of a manifest") from None

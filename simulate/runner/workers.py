@@ -1,0 +1,195 @@
+"""Work on blocks: in this process, on worker processes, or on a cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any, Protocol, TypeVar
+
+from simulate.errors import Problem, ScenarioError, SimulateError
+from simulate.runner.execute import Block, Progress
+
+FEWEST_BLOCKS_FOR_WORKERS = 4
+# Starting worker processes takes some two seconds.
+SECONDS_WORTH_WORKERS = 5.0
+MOST_RESTARTS = 5
+LOCAL_CLUSTER = "local"
+SECONDS_TO_ANSWER = 20.0
+
+T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
+log = logging.getLogger("simulate")
+
+
+class Work(Protocol[T_co]):
+    """What is done with a block; it is sent to workers, so it can be pickled."""
+
+    def prepare(self) -> None:
+        """Do once, in this process, what workers then find done: compile."""
+
+    def alone(self, block: Block) -> Work[T_co]:
+        """The same work, without what only other blocks need: it is sent with every block."""
+
+    def __call__(self, block: Block, progress: Progress | None = None) -> T_co:
+        """Work on a block; the same result wherever it runs."""
+
+
+def over_blocks(
+    work: Work[T],
+    blocks: Sequence[Block],
+    *,
+    workers: int | None = None,
+    cluster: str | None = None,
+    progress: Progress | None = None,
+) -> Iterator[tuple[Block, T]]:
+    """Work on every block.
+
+    Parameters
+    ----------
+    work : Work
+        What to do.
+    blocks : sequence of Block
+        With which.
+    workers : int, optional
+        Processes. Fewer than four blocks are worked on in this process. If not given, one a core,
+        once the first block has shown that the rest takes longer than starting them.
+    cluster : str, optional
+        Address of a dask scheduler, or "local" for a cluster of local processes, instead.
+    progress : callable, optional
+        Called with the number of trials done since it was called last.
+
+    Yields
+    ------
+    Block, T
+        Each block with its result, in the order in which they are done.
+
+    Raises
+    ------
+    SimulateError
+        If workers die again and again, or the cluster cannot be reached.
+    """
+    if cluster is not None:
+        yield from _on_workers(work, blocks, progress, lambda: _dask(cluster, workers))
+        return
+    blocks = list(blocks)
+    work.prepare()
+    if workers is None and blocks:
+        started = time.monotonic()
+        yield blocks[0], work(blocks[0], progress)
+        blocks = blocks[1:]
+        is_long = (time.monotonic() - started) * len(blocks) > SECONDS_WORTH_WORKERS
+        workers = available_cores() if is_long else 1
+    workers = min(workers or 1, len(blocks))
+    if workers <= 1 or len(blocks) < FEWEST_BLOCKS_FOR_WORKERS:
+        for block in blocks:
+            yield block, work(block, progress)
+    else:
+        yield from _on_workers(work, blocks, progress, lambda: _local_processes(workers))
+
+
+def available_cores() -> int:
+    """Cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+Pool = Callable[[], AbstractContextManager[Any]]
+
+
+def _on_workers(
+    work: Work[T], blocks: Sequence[Block], progress: Progress | None, pool: Pool
+) -> Iterator[tuple[Block, T]]:
+    """Yield blocks worked on by a pool; a pool whose workers die is started again."""
+    # Imported here: small runs do not need it, and it takes time.
+    from joblib.externals.loky.process_executor import (  # noqa: PLC0415
+        BrokenProcessPool,
+    )
+
+    left = dict.fromkeys(blocks)
+    for restarts in range(MOST_RESTARTS + 1):
+        try:
+            with pool() as parallel:
+                for block, result in parallel(_tasks(work, list(left))):
+                    del left[block]
+                    if progress:
+                        progress(block.stop - block.start)
+                    yield block, result
+        except BrokenProcessPool:
+            if restarts == MOST_RESTARTS:
+                raise SimulateError(
+                    f"a worker process died {restarts + 1} times, each time before it had finished "
+                    "its block: perhaps it was killed for want of memory; try fewer --workers"
+                ) from None
+            log.warning("a worker process died; its block is taken up again")
+        else:
+            return
+
+
+def _tasks(work: Work[T], blocks: Sequence[Block]) -> Iterator[Any]:
+    """Calls for joblib."""
+    from joblib import delayed  # noqa: PLC0415
+
+    call = delayed(_named)
+    return (call(work.alone(block), block) for block in blocks)
+
+
+def _named(work: Work[T], block: Block) -> tuple[Block, T]:
+    """Work on a block and say which one it is."""
+    return block, work(block)
+
+
+@contextmanager
+def _local_processes(workers: int) -> Iterator[Any]:
+    """Worker processes of joblib; they are killed when the work is given up."""
+    from joblib import Parallel  # noqa: PLC0415
+    from joblib.externals.loky import get_reusable_executor  # noqa: PLC0415
+
+    try:
+        yield Parallel(
+            n_jobs=workers, backend="loky", return_as="generator_unordered", batch_size=1
+        )
+    except (KeyboardInterrupt, GeneratorExit, MemoryError, OSError, SimulateError):
+        get_reusable_executor(max_workers=workers).shutdown(wait=False, kill_workers=True)
+        raise
+
+
+@contextmanager
+def _dask(cluster: str, workers: int | None) -> Iterator[Any]:
+    """Workers of a dask cluster, through joblib."""
+    try:
+        import distributed  # noqa: PLC0415 - optional
+    except ModuleNotFoundError:
+        raise ScenarioError(
+            [
+                Problem(
+                    "",
+                    "needs the extra dask",
+                    cluster,
+                    'install it: pip install "simulate-trials[dask]" from the repository',
+                    where="--cluster",
+                )
+            ]
+        ) from None
+    from joblib import Parallel, parallel_config  # noqa: PLC0415
+
+    with ExitStack() as stack:
+        try:
+            if cluster == LOCAL_CLUSTER:
+                address = stack.enter_context(
+                    distributed.LocalCluster(
+                        n_workers=workers or available_cores(),
+                        threads_per_worker=1,
+                        dashboard_address=None,
+                    )
+                )
+            else:
+                address = cluster
+            stack.enter_context(distributed.Client(address, timeout=SECONDS_TO_ANSWER))
+        except (OSError, ValueError, TimeoutError) as error:
+            raise SimulateError(f"{cluster}: no dask scheduler answers there: {error}") from None
+        stack.enter_context(parallel_config(backend="dask"))
+        yield Parallel(return_as="generator_unordered", batch_size=1)
