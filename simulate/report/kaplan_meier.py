@@ -132,8 +132,8 @@ def _ticks(last: float) -> list[float]:
     """Round months from 0 to ``last``: whole or half years, or parts of them if it is early."""
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
 
-    unit, steps = (12.0, [1, 2, 5, 10]) if last > 27.0 else (1.0, [1, 2, 3, 6, 10])
-    ticks = unit * MaxNLocator(9, steps=steps).tick_values(0.0, last / unit)
+    unit, steps = (12.0, [1, 2, 5, 10]) if last > 27.0 else (1.0, [1, 2, 3, 5, 10])
+    ticks = unit * np.asarray(MaxNLocator(9, steps=steps).tick_values(0.0, last / unit))
     return [float(tick) for tick in ticks if 0.0 <= tick <= last]
 
 
