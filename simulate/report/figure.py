@@ -12,21 +12,19 @@ from simulate.design.expected import expected_counts
 from simulate.errors import Problem, ScenarioError, SimulateError
 from simulate.report.text import rejection_name
 from simulate.report.words import analysis_name, arm_name, hypothesis_name
+from simulate.results.characteristics import OVERALL
 from simulate.results.closed_forms import maximum_follow_up, trial_accrual, trial_groups
-from simulate.results.decisions import NO_LOOK, decide, last_row_reached, rejected_by_end
+from simulate.results.quantiles import Bins, FloatArray
 from simulate.results.result import Result
-from simulate.scenario.comparisons import (
-    constant_log_hazard_ratio,
-    planned_comparisons,
-    rows_of,
-)
+from simulate.results.tallies import NOT_REJECTED, REJECTED, Key
+from simulate.scenario.comparisons import constant_log_hazard_ratio, critical_values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SUFFIXES = (".png", ".svg")
-REJECTED = "#1f5f8b"
-NOT_REJECTED = "#c9d3da"
+REJECTED_COLOR = "#1f5f8b"
+NOT_REJECTED_COLOR = "#c9d3da"
 LINE = "#b3541e"
 RATIO_TICKS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0)
 N_BINS = 60
@@ -85,33 +83,29 @@ def draw(result: Result, path: str) -> None:
 def _draw_estimates(result: Result, hypothesis: str, axes: Axes) -> None:
     """Histogram of the estimates with which the trials ended, by their conclusion."""
     scenario = result.scenario
-    comparisons = planned_comparisons(scenario)
-    decisions = decide(scenario, result.statistics)
-    last = last_row_reached(decisions, comparisons, hypothesis)
-    tested = np.flatnonzero(last != NO_LOOK)
     has_ratio = scenario.hypotheses[hypothesis].test.estimate != "none"
-    found = result.statistics.estimate if has_ratio else result.statistics.z
-    values = found[tested, last[tested]]
-    rejected = rejected_by_end(decisions, comparisons, hypothesis)[tested]
-    finite = np.isfinite(values)
-    low, high = np.quantile(values[finite], [0.0005, 0.9995]) if finite.any() else (-1.0, 1.0)
-    bins = np.linspace(low, max(high, low + 1e-3), N_BINS)
+    ended = [
+        result.tallies.over(Bins, [Key(hypothesis, OVERALL, "estimate", condition)])
+        for condition in (REJECTED, NOT_REJECTED)
+    ]
+    edges = _edges(ended[0].combined(ended[1]))
     shown = np.exp if has_ratio else np.asarray
     axes.hist(
-        [shown(values[finite & rejected]), shown(values[finite & ~rejected])],
-        bins=list(shown(bins)),
+        [shown(part.middles()) for part in ended],
+        bins=list(shown(edges)),
+        weights=[part.counts for part in ended],
         stacked=True,
-        color=[REJECTED, NOT_REJECTED],
+        color=[REJECTED_COLOR, NOT_REJECTED_COLOR],
         edgecolor="white",
         linewidth=0.3,
         label=["rejected", "not rejected"],
     )
-    rows = rows_of(comparisons, hypothesis)
-    look = analysis_name(scenario, comparisons[rows[0]].analysis)
-    when = f"at: {look}" if len(rows) == 1 else "at the trial's last look"
+    looks = scenario.hypotheses[hypothesis].analyses
+    look = analysis_name(scenario, looks[0])
+    when = f"at: {look}" if len(looks) == 1 else "at the trial's last look"
     if has_ratio:
         axes.set_xscale("log")
-        ticks = _ratio_ticks(bins)
+        ticks = _ratio_ticks(edges)
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.minorticks_off()
         axes.set_xlabel(f"estimated hazard ratio {when}")
@@ -122,7 +116,7 @@ def _draw_estimates(result: Result, hypothesis: str, axes: Axes) -> None:
         axes.axvline(null, color="black", linestyle=":", linewidth=1, label="null hypothesis")
     else:
         axes.set_xlabel(f"z {when} (positive favours the experimental arm)")
-        limits = {comparisons[row].critical_value for row in rows}
+        limits = set(critical_values(scenario, hypothesis).values())
         if len(limits) == 1:
             axes.axvline(limits.pop(), color=LINE, label="critical value")
     power = result.power(hypothesis)
@@ -136,9 +130,23 @@ def _draw_estimates(result: Result, hypothesis: str, axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _ratio_ticks(bins: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[float]:
+def _edges(estimates: Bins) -> FloatArray:
+    """Edges of up to `N_BINS` bars over all but the outermost 0.1% of the estimates.
+
+    Bars are a whole number of bins wide, so that each bin is in one bar.
+    """
+    if estimates.n_trials == 0:
+        return np.linspace(-1.0, 1.0, N_BINS + 1)
+    up_to = np.cumsum(estimates.counts) / estimates.n_trials
+    low, high = estimates.bins[np.searchsorted(up_to, [0.0005, 0.9995])]
+    in_a_bar = -(-(high - low + 1) // N_BINS)
+    n_bars = -(-(high - low + 1) // in_a_bar)
+    return np.asarray((low + in_a_bar * np.arange(n_bars + 1)) * estimates.width)
+
+
+def _ratio_ticks(edges: FloatArray) -> list[float]:
     """Round hazard ratios for an axis of log hazard ratios."""
-    low, high = np.exp(bins[0]), np.exp(bins[-1])
+    low, high = np.exp(edges[0]), np.exp(edges[-1])
     ticks = [tick for tick in RATIO_TICKS if low <= tick <= high]
     if len(ticks) >= 3:
         return ticks
@@ -169,8 +177,8 @@ def _draw_events(result: Result, hypothesis: str, axes: Axes) -> None:
         )
         if math.isnan(middle):
             continue  # a look that no trial had
-        axes.axvspan(low, high, color=REJECTED, alpha=0.25, linewidth=0)
-        axes.axvline(middle, color=REJECTED, linewidth=1)
+        axes.axvspan(low, high, color=REJECTED_COLOR, alpha=0.25, linewidth=0)
+        axes.axvline(middle, color=REJECTED_COLOR, linewidth=1)
         when = f"{low:.0f} to {high:.0f}" if high - low > 0.5 else f"month {middle:.4g}"
         axes.annotate(
             f"{analysis_name(scenario, analysis)}\n{when}",
@@ -189,7 +197,7 @@ def _draw_events(result: Result, hypothesis: str, axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _months(result: Result, hypothesis: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _months(result: Result, hypothesis: str) -> FloatArray:
     """Calendar months from 0 to a little beyond the last look."""
     latest = [
         result.estimate("look_time_q95", hypothesis, analysis).value

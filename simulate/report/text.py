@@ -59,6 +59,8 @@ def print_result(result: Result, console: Console) -> None:
     say(console, scenario.title, "bold")
     say(console, f"{simulation.trials:,} simulated trials, seed {simulation.seed}")
     say(console, "Monte Carlo standard errors in brackets")
+    if not result.tallies.are_exact:
+        say(console, f"quantiles {result.quantiles}")
     for name in scenario.hypotheses:
         say(console)
         _print_hypothesis(result, name, console)

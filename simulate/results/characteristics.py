@@ -3,43 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from simulate.engine.arrays import (
-    STATUS_ESTIMATE_INFINITE,
-    STATUS_ESTIMATE_NOT_CONVERGED,
-    STATUS_LOOK_SKIPPED,
-    STATUS_NO_INFORMATION,
-    STATUS_TARGET_NOT_REACHED,
-    Statistics,
+from simulate.results.estimates import Estimate, Moments, Share, WholeMoments
+from simulate.results.quantiles import Bins, Values
+from simulate.results.tallies import (
+    EVERY_TRIAL,
+    FATES,
+    LAST_OF_HYPOTHESIS,
+    STOPPED_BEFORE,
+    STOPPED_HERE,
+    Key,
+    Kind,
+    Tallies,
+    fates_of,
 )
-from simulate.results.decisions import (
-    NO_LOOK,
-    BoolArray,
-    Decisions,
-    decide,
-    last_row_reached,
-    rejected_by_end,
-)
-from simulate.results.estimates import Estimate, mean, mean_and_deviation, proportion, quantiles
-from simulate.scenario.comparisons import (
-    Comparison,
-    constant_log_hazard_ratio,
-    planned_comparisons,
-    rows_of,
-)
+from simulate.scenario.comparisons import constant_log_hazard_ratio
 from simulate.scenario.models import Scenario
 
 OVERALL = "overall"
 ANY = "any"
 ALL = "all"
-CONFIDENCE_Z = 1.959963984540054
 COUNTED = ("patients", "events", "dropouts")
 LOOK_QUANTILES = ((0.05, "q05"), (0.5, "q50"), (0.95, "q95"))
+# Fates of the trials that count under each condition of a row.
+CONDITIONS = {
+    "all": FATES,
+    "reached": tuple(fate for fate in FATES if fate != STOPPED_BEFORE),
+    "stopped_here": (STOPPED_HERE,),
+}
+BY_END = (LAST_OF_HYPOTHESIS, STOPPED_HERE)
 
 
 class Row(NamedTuple):
@@ -75,162 +69,138 @@ class Row(NamedTuple):
 
 
 Measured = tuple[str, Estimate]
-Pick = Callable[[NDArray[Any]], NDArray[Any]]
-"""From an array of the statistics, (n_trials, n_rows), one value for each trial that counts."""
 
 
-def operating_characteristics(scenario: Scenario, statistics: Statistics) -> list[Row]:
+class _Trials(NamedTuple):
+    """Some of the trials: those of some looks of a hypothesis that met some fates there."""
+
+    tallies: Tallies
+    hypothesis: str
+    analyses: tuple[str, ...]
+    fates: tuple[str, ...]
+
+    def over(self, kind: type[Kind], quantity: str) -> Kind:
+        """Add up the tallies of a quantity over these trials."""
+        return self.tallies.over(
+            kind,
+            (
+                Key(self.hypothesis, analysis, quantity, fate)
+                for analysis in self.analyses
+                for fate in self.fates
+            ),
+        )
+
+    def sample(self, quantity: str) -> Values | Bins:
+        """Add up the values of a quantity, or their bins, over these trials."""
+        if self.tallies.are_exact:
+            return self.over(Values, quantity)
+        return self.over(Bins, quantity)
+
+
+def operating_characteristics(scenario: Scenario, tallies: Tallies) -> list[Row]:
     """All operating characteristics of a run.
 
     Parameters
     ----------
     scenario : Scenario
         The design and the assumptions it was simulated under.
-    statistics : Statistics
-        Arrays of shape (n_trials, n_rows), rows as in `planned_comparisons`.
+    tallies : Tallies
+        Of all its trials.
 
     Returns
     -------
     list of Row
         By hypothesis; first overall, then by analysis.
     """
-    decisions = decide(scenario, statistics)
-    comparisons = planned_comparisons(scenario)
     rows = []
 
-    def add(hypothesis: str, analysis: str, condition: str, found: Iterator[Measured]) -> None:
+    def add(hypothesis: str, analysis: str, condition: str, found: Iterable[Measured]) -> None:
         for measure, estimate in found:
             rows.append(Row(scenario.title, hypothesis, analysis, measure, condition, *estimate))
 
-    for hypothesis in scenario.hypotheses:
-        add(hypothesis, OVERALL, "all", _by_end(decisions, statistics, comparisons, hypothesis))
-        log_hr = constant_log_hazard_ratio(scenario, hypothesis)
-        rejected_so_far = np.zeros(len(decisions.last_look), dtype=np.bool_)
-        for row in rows_of(comparisons, hypothesis):
-            analysis = comparisons[row].analysis
-            rejected_so_far = rejected_so_far | decisions.rejects[:, row]
-            add(hypothesis, analysis, "all", _decisions_at(decisions, row, rejected_so_far))
-            add(hypothesis, analysis, "all", _failures_at(statistics, row))
-            for condition, chosen in _conditions(scenario, decisions, comparisons[row], row):
-                pick = _pick_at(row, chosen)
-                add(hypothesis, analysis, condition, _look_at(statistics, pick))
-                if scenario.hypotheses[hypothesis].test.estimate != "none":
-                    add(hypothesis, analysis, condition, _cox_at(statistics, pick, log_hr))
+    possible = fates_of(scenario)
+    # With one analysis the trials under all conditions are the same.
+    conditions = CONDITIONS if len(possible) > 1 else {"all": possible}
+    for name, hypothesis in scenario.hypotheses.items():
+        looks = tuple(hypothesis.analyses)
+        add(name, OVERALL, "all", _rejected_by(tallies, name, looks, "rejection_probability"))
+        by_end = tuple(fate for fate in BY_END if fate in possible)
+        add(name, OVERALL, "all", _data(_Trials(tallies, name, looks, by_end)))
+        log_hr = constant_log_hazard_ratio(scenario, name)
+        for number, analysis in enumerate(looks):
+            add(name, analysis, "all", _probabilities(tallies, name, looks[: number + 1]))
+            for condition, fates in conditions.items():
+                trials = _Trials(tallies, name, (analysis,), fates)
+                add(name, analysis, condition, _data(trials))
+                add(name, analysis, condition, _z(trials))
+                if hypothesis.test.estimate != "none":
+                    add(name, analysis, condition, _cox(trials, log_hr))
     if len(scenario.hypotheses) > 1:
-        add(ANY, OVERALL, "all", _jointly(scenario, decisions, comparisons, np.any))
-        add(ALL, OVERALL, "all", _jointly(scenario, decisions, comparisons, np.all))
+        for several in (ANY, ALL):
+            measure = "rejection_probability"
+            key = Key(several, OVERALL, measure, EVERY_TRIAL)
+            add(several, OVERALL, "all", [(measure, tallies.over(Share, [key]).estimate())])
     return rows
 
 
-def _conditions(
-    scenario: Scenario, decisions: Decisions, comparison: Comparison, row: int
-) -> Iterator[tuple[str, BoolArray]]:
-    """Which trials count under each condition; with one analysis they are all the same trials."""
-    yield "all", decisions.exists[:, row]
-    if len(scenario.analyses) > 1:
-        reached = decisions.reached[:, row]
-        yield "reached", reached
-        yield "stopped_here", reached & (decisions.last_look == comparison.analysis_number)
-
-
-def _pick_at(row: int, chosen: BoolArray) -> Pick:
-    """Pick the values of one row in the chosen trials."""
-    if chosen.all():
-        return lambda values: values[:, row]
-    trials = np.flatnonzero(chosen)
-    return lambda values: values[trials, row]
-
-
-def _share(chosen: BoolArray) -> Estimate:
-    """Proportion of all trials."""
-    return proportion(int(np.count_nonzero(chosen)), len(chosen))
-
-
-def _by_end(
-    decisions: Decisions,
-    statistics: Statistics,
-    comparisons: tuple[Comparison, ...],
-    hypothesis: str,
+def _rejected_by(
+    tallies: Tallies, hypothesis: str, looks: tuple[str, ...], measure: str
 ) -> Iterator[Measured]:
-    """What holds by the end of the trial: rejection, and the data of its last look."""
-    yield "rejection_probability", _share(rejected_by_end(decisions, comparisons, hypothesis))
-    last = last_row_reached(decisions, comparisons, hypothesis)
-    trials = np.flatnonzero(last != NO_LOOK)
-    rows = last[trials]
-    yield from _data(statistics, lambda values: values[trials, rows])
+    """How often a hypothesis is rejected by the last of some looks: a trial does so once."""
+    quantity = "first_rejection_probability"
+    firsts = [tallies.over(Share, [Key(hypothesis, look, quantity, EVERY_TRIAL)]) for look in looks]
+    share = Share(sum(first.successes for first in firsts), firsts[-1].n_trials)
+    yield measure, share.estimate()
 
 
-def _decisions_at(decisions: Decisions, row: int, rejected_so_far: BoolArray) -> Iterator[Measured]:
-    """How often a look takes place and rejects."""
-    crosses = decisions.crosses[:, row]
-    reached = decisions.reached[:, row]
-    yield "rejection_probability", _share(crosses)
-    yield "first_rejection_probability", _share(decisions.rejects[:, row])
-    yield "cumulative_rejection_probability", _share(rejected_so_far)
-    yield "reached_probability", _share(reached)
+def _probabilities(tallies: Tallies, hypothesis: str, looks: tuple[str, ...]) -> Iterator[Measured]:
+    """How often the last of some looks takes place, rejects, or something did not exist."""
+
+    def at_look(measure: str) -> Measured:
+        key = Key(hypothesis, looks[-1], measure, EVERY_TRIAL)
+        return measure, tallies.over(Share, [key]).estimate()
+
+    yield at_look("rejection_probability")
+    yield at_look("first_rejection_probability")
+    yield from _rejected_by(tallies, hypothesis, looks, "cumulative_rejection_probability")
+    yield at_look("reached_probability")
+    yield at_look("look_skipped")
+    yield at_look("target_not_reached")
+    yield at_look("no_information")
 
 
-def _failures_at(statistics: Statistics, row: int) -> Iterator[Measured]:
-    """How often something did not exist."""
-    status = statistics.status[:, row]
-    yield "look_skipped", _share((status & STATUS_LOOK_SKIPPED) != 0)
-    yield "target_not_reached", _share((status & STATUS_TARGET_NOT_REACHED) != 0)
-    yield "no_information", _share((status & STATUS_NO_INFORMATION) != 0)
-
-
-def _look_at(statistics: Statistics, pick: Pick) -> Iterator[Measured]:
-    """Data and z statistic at a look."""
-    yield from _data(statistics, pick)
-    z = pick(statistics.z)
-    z = z[np.isfinite(z)]
-    average, deviation = mean_and_deviation(z)
-    yield "z_mean", average
-    yield "z_sd", deviation
-
-
-def _data(statistics: Statistics, pick: Pick) -> Iterator[Measured]:
+def _data(trials: _Trials) -> Iterator[Measured]:
     """Mean numbers of patients, events and dropouts by arm, and the calendar month."""
     for counted in COUNTED:
-        experimental = pick(getattr(statistics, f"{counted}_experimental"))
-        control = pick(getattr(statistics, f"{counted}_control"))
-        yield f"{counted}_mean", mean(experimental + control)
-        yield f"{counted}_experimental_mean", mean(experimental)
-        yield f"{counted}_control_mean", mean(control)
-    cutoffs = pick(statistics.cutoff)
-    average, deviation = mean_and_deviation(cutoffs)
-    yield "look_time_mean", average
-    yield "look_time_sd", deviation
-    found = quantiles(cutoffs, tuple(p for p, _ in LOOK_QUANTILES))
+        for quantity in (counted, f"{counted}_experimental", f"{counted}_control"):
+            yield f"{quantity}_mean", trials.over(WholeMoments, quantity).mean()
+    months = trials.over(Moments, "look_time")
+    yield "look_time_mean", months.mean()
+    yield "look_time_sd", months.deviation()
+    found = trials.sample("look_time_quantiles").quantiles(tuple(p for p, _ in LOOK_QUANTILES))
     for (_, name), estimate in zip(LOOK_QUANTILES, found, strict=True):
         yield f"look_time_{name}", estimate
 
 
-def _cox_at(statistics: Statistics, pick: Pick, log_hr: float | None) -> Iterator[Measured]:
+def _z(trials: _Trials) -> Iterator[Measured]:
+    """Mean and standard deviation of z, where it exists."""
+    z = trials.over(Moments, "z")
+    yield "z_mean", z.mean()
+    yield "z_sd", z.deviation()
+
+
+def _cox(trials: _Trials, log_hr: float | None) -> Iterator[Measured]:
     """Cox estimate at a look, on the log scale; infinite ones are counted, not averaged."""
-    status = pick(statistics.status)
-    yield "estimate_infinite", _share((status & STATUS_ESTIMATE_INFINITE) != 0)
-    yield "estimate_not_converged", _share((status & STATUS_ESTIMATE_NOT_CONVERGED) != 0)
-    beta, se = pick(statistics.estimate), pick(statistics.se)
-    finite = np.isfinite(beta)
-    beta, se = beta[finite], se[finite]
-    average, deviation = mean_and_deviation(beta)
+    for measure in ("estimate_infinite", "estimate_not_converged"):
+        yield measure, trials.over(Share, measure).estimate()
+    beta = trials.over(Moments, "log_hazard_ratio")
+    average = beta.mean()
     yield "log_hazard_ratio_mean", average
-    yield "log_hazard_ratio_sd", deviation
-    yield "log_hazard_ratio_se_mean", mean(se)
+    yield "log_hazard_ratio_sd", beta.deviation()
+    yield "log_hazard_ratio_se_mean", trials.over(Moments, "log_hazard_ratio_se").mean()
     ratio = math.exp(average.value)
     yield "hazard_ratio", Estimate(ratio, ratio * average.mcse, average.n_trials)
     if log_hr is not None:
         # A constant taken away leaves the error as it is.
         yield "log_hazard_ratio_bias", average._replace(value=average.value - log_hr)
-        yield "coverage_95", _share(np.abs(beta - log_hr) <= CONFIDENCE_Z * se)
-
-
-def _jointly(
-    scenario: Scenario,
-    decisions: Decisions,
-    comparisons: tuple[Comparison, ...],
-    combine: Callable[..., BoolArray],
-) -> Iterator[Measured]:
-    """Probability to reject any, or all, of the hypotheses."""
-    each = [rejected_by_end(decisions, comparisons, name) for name in scenario.hypotheses]
-    yield "rejection_probability", _share(combine(np.array(each), axis=0))
+        yield "coverage_95", trials.over(Share, "coverage_95").estimate()

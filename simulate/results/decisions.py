@@ -55,12 +55,13 @@ def decide(scenario: Scenario, statistics: Statistics) -> Decisions:
     Decisions
     """
     comparisons = planned_comparisons(scenario)
-    exists = (statistics.status & STATUS_LOOK_SKIPPED) == 0
+    # In Fortran's order, because everything goes column by column.
+    exists = np.asfortranarray((statistics.status & STATUS_LOOK_SKIPPED) == 0)
     limits = np.array([comparison.critical_value for comparison in comparisons])
-    crosses = exists & (statistics.z >= limits)
+    crosses = exists & np.asfortranarray(statistics.z >= limits)
     n_trials = len(exists)
     running = np.ones(n_trials, dtype=np.bool_)
-    rejected = np.zeros((n_trials, len(scenario.hypotheses)), dtype=np.bool_)
+    rejected = np.zeros((n_trials, len(scenario.hypotheses)), dtype=np.bool_, order="F")
     reached = np.zeros_like(exists)
     rejects = np.zeros_like(exists)
     last_look = np.full(n_trials, NO_LOOK, dtype=np.int64)

@@ -11,6 +11,7 @@ from simulate.engine.arrays import Statistics
 from simulate.engine.philox import STREAM_VERSION
 from simulate.results.characteristics import ALL, ANY, OVERALL, Row
 from simulate.results.estimates import Estimate
+from simulate.results.tallies import BIN_MONTHS, Tallies
 from simulate.results.twins import Twin
 from simulate.scenario.hashes import data_hash, design_hash
 from simulate.scenario.models import Scenario
@@ -30,18 +31,27 @@ class Result:
     ----------
     scenario : Scenario
         What was simulated, with the trials and the seed that were used.
-    statistics : Statistics
-        A row a (trial, analysis, hypothesis), as arrays of shape (n_trials, n_rows).
+    tallies : Tallies
+        The counts and sums over all trials that the rows come from.
     operating_characteristics : tuple of Row
         Tidy rows, each with its Monte Carlo standard error.
     twins : tuple of Twin
         The rows that a closed form also gives, side by side.
+    statistics : Statistics or None
+        A row a (trial, analysis, hypothesis), as arrays of shape (n_trials, n_rows); None if the
+        rows were not kept.
     """
 
     scenario: Scenario
-    statistics: Statistics
+    tallies: Tallies
     operating_characteristics: tuple[Row, ...]
     twins: tuple[Twin, ...]
+    statistics: Statistics | None = None
+
+    @property
+    def quantiles(self) -> str:
+        """How good quantiles are: "exact", or "binned to 1/128 month"."""
+        return "exact" if self.tallies.are_exact else f"binned to 1/{1.0 / BIN_MONTHS:.0f} month"
 
     @property
     def table(self) -> list[dict[str, Any]]:
@@ -98,6 +108,7 @@ class Result:
             "data_hash": data_hash(scenario),
             "design_hash": design_hash(scenario),
             "packages": {name: version(name) for name in PACKAGES},
+            "quantiles": self.quantiles,
             "scenario": scenario.model_dump(mode="json", exclude_none=True),
             "operating_characteristics": [_plain(row) for row in self.table],
             "twins": [_plain(twin._asdict()) for twin in self.twins],

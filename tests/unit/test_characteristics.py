@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,9 @@ from twins.slow_results import slow_characteristics, trials_of
 
 from simulate.engine.arrays import Statistics
 from simulate.results.characteristics import Row, operating_characteristics
-from simulate.runner.execute import simulate
+from simulate.results.tallies import combine
+from simulate.results.tally import tally
+from simulate.runner.execute import Block, simulate_block
 from simulate.runner.pack import pack
 from simulate.scenario.load import scenario_from_dict
 from simulate.scenario.models import Scenario
@@ -104,7 +107,20 @@ def scenario_of(tables: Table, trials: int = N_TRIALS, **more: Any) -> Scenario:
 
 def simulated(scenario: Scenario) -> Statistics:
     simulation = scenario.simulation
-    return simulate(pack(scenario), simulation.seed, simulation.trials, workers=1)
+    return simulate_block(pack(scenario), simulation.seed, Block(0, simulation.trials))
+
+
+def characteristics(scenario: Scenario, *blocks: Statistics) -> list[Row]:
+    return operating_characteristics(scenario, combine(tally(scenario, part) for part in blocks))
+
+
+def cut(statistics: Statistics, *places: int) -> list[Statistics]:
+    """Blocks of the trials: those up to each place, and the rest."""
+    ends = (0, *places, len(statistics.z))
+    return [
+        Statistics._make(column[start:stop] for column in statistics)
+        for start, stop in pairwise(ends)
+    ]
 
 
 def assert_as_slow(
@@ -126,7 +142,16 @@ def test_every_row_is_that_of_the_slow_twin(name: str) -> None:
     tables, truths = DESIGNS[name]
     scenario = scenario_of(tables)
     statistics = simulated(scenario)
-    rows = operating_characteristics(scenario, statistics)
+    rows = characteristics(scenario, statistics)
+    assert_as_slow(rows, scenario, statistics, truths)
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_rows_of_blocks_of_any_size_are_those_of_the_slow_twin(name: str) -> None:
+    tables, truths = DESIGNS[name]
+    scenario = scenario_of(tables)
+    statistics = simulated(scenario)
+    rows = characteristics(scenario, *cut(statistics, 1, 1, 2, 150, 213))
     assert_as_slow(rows, scenario, statistics, truths)
 
 
@@ -135,7 +160,7 @@ def test_few_trials_are_as_good(trials: int) -> None:
     tables, truths = DESIGNS["three looks"]
     scenario = scenario_of(tables, trials)
     statistics = simulated(scenario)
-    assert_as_slow(operating_characteristics(scenario, statistics), scenario, statistics, truths)
+    assert_as_slow(characteristics(scenario, statistics), scenario, statistics, truths)
 
 
 def found(rows: list[Row], hypothesis: str, measure: str, condition: str = "all") -> dict[str, Row]:
@@ -150,7 +175,7 @@ def found(rows: list[Row], hypothesis: str, measure: str, condition: str = "all"
 def test_identities_between_rows(name: str) -> None:
     tables, truths = DESIGNS[name]
     scenario = scenario_of(tables)
-    rows = operating_characteristics(scenario, simulated(scenario))
+    rows = characteristics(scenario, simulated(scenario))
     for hypothesis_name in truths:
         overall = found(rows, hypothesis_name, "rejection_probability")["overall"].estimate
         looks = scenario.hypotheses[hypothesis_name].analyses
@@ -178,7 +203,7 @@ def test_identities_between_rows(name: str) -> None:
 
 def test_trials_ended_at_a_look_sum_to_all_trials() -> None:
     scenario = scenario_of(THREE_LOOKS)
-    rows = operating_characteristics(scenario, simulated(scenario))
+    rows = characteristics(scenario, simulated(scenario))
     here = found(rows, "pfs", "events_mean", "stopped_here")
     assert sum(row.n_trials for row in here.values()) == N_TRIALS
     overall = found(rows, "pfs", "events_mean")["overall"]
@@ -189,7 +214,7 @@ def test_trials_ended_at_a_look_sum_to_all_trials() -> None:
 def test_at_a_look_that_no_trial_reached_there_is_nothing_but_its_probability() -> None:
     tables, _ = DESIGNS["always stopping"]
     scenario = scenario_of(tables)
-    rows = operating_characteristics(scenario, simulated(scenario))
+    rows = characteristics(scenario, simulated(scenario))
     at_end = [row for row in rows if row.analysis == "final" and row.condition != "all"]
     assert {row.n_trials for row in at_end} == {0}
     assert all(math.isnan(row.estimate) and math.isnan(row.mcse) for row in at_end)
@@ -201,14 +226,14 @@ def test_at_a_look_that_no_trial_reached_there_is_nothing_but_its_probability() 
 def test_with_one_analysis_there_is_one_condition() -> None:
     tables, _ = DESIGNS["one look"]
     scenario = scenario_of(tables)
-    rows = operating_characteristics(scenario, simulated(scenario))
+    rows = characteristics(scenario, simulated(scenario))
     assert {row.condition for row in rows} == {"all"}
 
 
 def test_a_single_look_of_one_hypothesis_among_several_looks_has_all_conditions() -> None:
     tables, _ = DESIGNS["doses, any stops"]
     scenario = scenario_of(tables)
-    rows = operating_characteristics(scenario, simulated(scenario))
+    rows = characteristics(scenario, simulated(scenario))
     everyone = found(rows, "doses", "events_mean")["middle"]
     reached = found(rows, "doses", "events_mean", "reached")["middle"]
     assert 0 < reached.n_trials < everyone.n_trials
@@ -230,7 +255,7 @@ def test_a_hypothesis_ends_with_its_last_look_that_took_place() -> None:
         },
         stopping={"rejected": "never"},
     )
-    rows = operating_characteristics(scenario, simulated(scenario))
+    rows = characteristics(scenario, simulated(scenario))
     skipped = found(rows, "short", "look_skipped")["second"].estimate
     assert skipped > 0.9
     at_end = found(rows, "short", "events_mean")["overall"]
@@ -241,7 +266,7 @@ def test_a_hypothesis_ends_with_its_last_look_that_took_place() -> None:
 def test_infinite_and_missing_statistics_are_counted_not_averaged() -> None:
     tables, _ = DESIGNS["hardly any patients"]
     scenario = scenario_of(tables)
-    rows = operating_characteristics(scenario, simulated(scenario))
+    rows = characteristics(scenario, simulated(scenario))
     infinite = found(rows, "across", "estimate_infinite")["second"]
     averaged = found(rows, "across", "log_hazard_ratio_mean")["second"]
     assert infinite.estimate > 0.1
@@ -256,7 +281,7 @@ def test_infinite_and_missing_statistics_are_counted_not_averaged() -> None:
 def test_coverage_and_bias_need_a_single_truth() -> None:
     for name, single in (("plain", True), ("weibull", False), ("stratified", False)):
         scenario = feature_scenario(name)
-        rows = operating_characteristics(scenario, simulated(scenario))
+        rows = characteristics(scenario, simulated(scenario))
         measures = {row.measure for row in rows}
         assert ("coverage_95" in measures) is single
         assert ("log_hazard_ratio_bias" in measures) is single
@@ -269,6 +294,6 @@ def test_the_truth_of_an_unstratified_test_over_one_hazard_is_known() -> None:
         {"arms": TWO_ARMS, "strata": strata}
         | {key: THREE_LOOKS[key] for key in ("accrual", "analyses", "hypotheses")}
     )
-    rows = operating_characteristics(scenario, simulated(scenario))
+    rows = characteristics(scenario, simulated(scenario))
     bias = found(rows, "pfs", "log_hazard_ratio_bias")["final"]
     assert abs(bias.estimate) < 4.0 * bias.mcse + 0.02

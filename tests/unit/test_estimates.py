@@ -5,19 +5,15 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from simulate.results.estimates import (
-    Estimate,
-    mean,
-    proportion,
-    quantiles,
-    standard_deviation,
-)
+from simulate.results.estimates import Estimate, Moments, Share, WholeMoments
+from simulate.results.quantiles import Values
 
 REPEATS = 4000
 Draw = Callable[[np.random.Generator, tuple[int, int]], NDArray[np.float64]]
@@ -26,6 +22,23 @@ DRAWS: dict[str, Draw] = {
     "exponential": lambda rng, shape: rng.exponential(5.0, shape),
     "uniform": lambda rng, shape: rng.uniform(-1.0, 1.0, shape),
 }
+
+
+def proportion(successes: int, n_trials: int) -> Estimate:
+    return Share(successes, n_trials).estimate()
+
+
+def mean(values: NDArray[Any]) -> Estimate:
+    kind = WholeMoments if values.dtype.kind == "i" else Moments
+    return kind.of(values).mean()
+
+
+def standard_deviation(values: NDArray[Any]) -> Estimate:
+    return Moments.of(values).deviation()
+
+
+def quantiles(values: NDArray[Any], probabilities: tuple[float, ...]) -> list[Estimate]:
+    return Values.of(values).quantiles(probabilities)
 
 
 def spread_and_error(estimates: list[Estimate]) -> tuple[float, float]:

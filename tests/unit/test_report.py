@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,14 @@ from twins.feature_scenarios import (
 from simulate.api import run
 from simulate.errors import ScenarioError, SimulateError
 from simulate.report import progress as progress_module
-from simulate.report.figure import NOT_REJECTED, REJECTED, check_path, draw
+from simulate.report.figure import NOT_REJECTED_COLOR, REJECTED_COLOR, check_path, draw
 from simulate.report.progress import progress_of
 from simulate.report.text import print_check, print_result, rejection_name, with_error
 from simulate.report.words import describe, trigger_text
 from simulate.results.decisions import decide
 from simulate.results.estimates import Estimate
 from simulate.results.result import Result
+from simulate.results.tally import tally
 from simulate.scenario.models import Scenario
 
 STRATA: Table = {"risk": {"high": 0.25, "low": 0.75}, "site": {"a": 0.5, "b": 0.5}}
@@ -321,6 +323,15 @@ def test_several_hypotheses_are_rejected_jointly() -> None:
     assert "of the hypotheses rejected" not in printed(result_of("plain", 20))
 
 
+def test_binned_quantiles_are_said_to_be() -> None:
+    result = result_of("plain", 30)
+    assert "quantiles" not in printed(result)
+    assert result.statistics is not None
+    tallies = tally(result.scenario, result.statistics, quantiles="binned")
+    binned = replace(result, tallies=tallies, statistics=None)
+    assert "quantiles binned to 1/128 month\n" in printed(binned)
+
+
 def test_twins_stand_side_by_side() -> None:
     result = result_of("evenly spaced in steps")
     text = printed(result)
@@ -342,9 +353,7 @@ def test_a_flagged_twin_is_hard_to_miss() -> None:
     wrong = tuple(
         twin._replace(flagged=twin.measure == "events_control_mean") for twin in result.twins
     )
-    text = printed(
-        Result(result.scenario, result.statistics, result.operating_characteristics, wrong)
-    )
+    text = printed(replace(result, twins=wrong))
     assert text.count("DIFFERS") == 2
     assert "find out why before using either" in text
 
@@ -483,8 +492,9 @@ def test_the_histogram_counts_trials_by_conclusion(
     left, _ = Drawn(result, monkeypatch, tmp_path).panels()
     power = result.power()
     # The outermost 0.1% are left out.
-    assert bar_heights(left, REJECTED) == pytest.approx(400 * power.value, abs=2.0)
-    assert bar_heights(left, NOT_REJECTED) == pytest.approx(400 * (1.0 - power.value), abs=2.0)
+    rejected, others = 400 * power.value, 400 * (1.0 - power.value)
+    assert bar_heights(left, REJECTED_COLOR) == pytest.approx(rejected, abs=2.0)
+    assert bar_heights(left, NOT_REJECTED_COLOR) == pytest.approx(others, abs=2.0)
     assert left.get_xscale() == "log"
     assert left.get_xlabel() == "estimated hazard ratio at: final"
     assert left.get_title() == f"test: power {power.value:.3f} (standard error {power.mcse:.4f})"
@@ -500,11 +510,28 @@ def test_the_histogram_shows_each_trial_at_its_last_look(
 ) -> None:
     result = result_of("nested triggers", 300)
     left, _ = Drawn(result, monkeypatch, tmp_path).panels()
+    assert result.statistics is not None
     decisions = decide(result.scenario, result.statistics)
     ended = np.isfinite(result.statistics.estimate[np.arange(300), decisions.last_look])
-    total = bar_heights(left, REJECTED) + bar_heights(left, NOT_REJECTED)
+    total = bar_heights(left, REJECTED_COLOR) + bar_heights(left, NOT_REJECTED_COLOR)
     assert total == pytest.approx(np.count_nonzero(ended), abs=2.0)
     assert left.get_xlabel() == "estimated hazard ratio at the trial's last look"
+
+
+def test_each_bar_holds_the_estimates_between_its_edges(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    result = result_of("plain", 400)
+    assert result.statistics is not None
+    left, _ = Drawn(result, monkeypatch, tmp_path).panels()
+    bars = [bar for bar in left.patches if isinstance(bar, Rectangle)]
+    starts = sorted({bar.get_x() for bar in bars})
+    assert 50 <= len(starts) <= 60
+    ends = [*starts[1:], max(bar.get_x() + bar.get_width() for bar in bars)]
+    ratios = np.exp(result.statistics.estimate[:, 0])
+    for start, end in zip(starts, ends, strict=True):
+        height = sum(bar.get_height() for bar in bars if bar.get_x() == start)
+        assert height == np.count_nonzero((ratios >= start) & (ratios < end))
 
 
 def test_without_an_estimate_z_is_drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -564,7 +591,7 @@ def test_looks_that_no_trial_has_are_left_out(
     left, right = Drawn(result, monkeypatch, tmp_path).panels()
     assert [text.get_text() for text in right.texts] == []
     assert right.get_xlim()[1] > 10.0
-    assert bar_heights(left, REJECTED) + bar_heights(left, NOT_REJECTED) == 0.0
+    assert bar_heights(left, REJECTED_COLOR) + bar_heights(left, NOT_REJECTED_COLOR) == 0.0
 
 
 def test_narrow_and_wide_ratios_get_round_ticks(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from twins.feature_scenarios import FEATURES, Table, events, feature_scenario, h
 from simulate.api import run
 from simulate.results.characteristics import Row
 from simulate.results.result import Result
+from simulate.results.tally import tally
 from simulate.results.twins import Twin
 from simulate.scenario.hashes import data_hash, design_hash
 from simulate.scenario.load import scenario_from_dict
@@ -53,6 +55,15 @@ def test_json_says_what_was_simulated() -> None:
     assert found["data_hash"] == data_hash(result.scenario)
     assert found["design_hash"] == design_hash(result.scenario)
     assert set(found["packages"]) == {"simulate-trials", "numba", "numpy", "scipy"}
+
+
+def test_json_says_how_good_quantiles_are() -> None:
+    result = result_of("plain", 30)
+    assert result.to_json()["quantiles"] == result.quantiles == "exact"
+    assert result.statistics is not None
+    tallies = tally(result.scenario, result.statistics, quantiles="binned")
+    binned = replace(result, tallies=tallies, statistics=None)
+    assert binned.to_json()["quantiles"] == binned.quantiles == "binned to 1/128 month"
 
 
 @pytest.mark.parametrize("name", FEATURES)

@@ -30,8 +30,9 @@ from twins.feature_scenarios import (
 )
 
 from simulate.api import run
+from simulate.engine.arrays import Statistics
 from simulate.results.closed_forms import expected_looks
-from simulate.results.estimates import mean
+from simulate.results.estimates import Moments
 from simulate.results.result import Result
 from simulate.results.twins import Twin
 from simulate.scenario.load import scenario_from_dict
@@ -99,6 +100,11 @@ def simulated(trials: int, seed: int = 20260101, **tables: Any) -> Result:
     usual: Table = {"arms": PLAIN, "accrual": EVENLY}
     simulation = {"simulation": {"trials": trials, "seed": seed}}
     return run(scenario_from_dict(head | usual | tables | simulation), workers=1)
+
+
+def rows_of(result: Result) -> Statistics:
+    assert result.statistics is not None
+    return result.statistics
 
 
 def at_months(*months: float) -> Table:
@@ -217,10 +223,11 @@ def test_under_the_null_the_score_has_mean_0_and_the_information_as_variance(nam
     tables["hypotheses"] = {"test": hypothesis("new", "old", "look", estimate="none", **test)}
     looks = {"look": {"trigger": {"calendar_months": 15.0}}}
     result = simulated(20_000, arms=arms, accrual=POISSON, analyses=looks, **tables)
-    score = result.statistics.score[:, 0]
-    of_score = mean(score)
+    statistics = rows_of(result)
+    score = statistics.score[:, 0]
+    of_score = Moments.of(score).mean()
     assert abs(of_score.value) < 4.0 * of_score.mcse
-    excess = mean(score**2 - result.statistics.information[:, 0])
+    excess = Moments.of(score**2 - statistics.information[:, 0]).mean()
     assert abs(excess.value) < 4.0 * excess.mcse
     # With some 30 events z is nearly standard normal.
     assert abs(result.estimate("z_mean", "test", "look").value) < 0.1
@@ -259,7 +266,7 @@ def test_looks_are_correlated_as_their_information_fractions_say() -> None:
         analyses={name: {"trigger": events(n)} for name, n in zip(names, numbers, strict=True)},
         hypotheses={"test": hypothesis("new", "old", *names, estimate="none")},
     )
-    z, score = result.statistics.z, result.statistics.score
+    z, score = rows_of(result).z, rows_of(result).score
     for k, early in enumerate(numbers):
         for j, late in enumerate(numbers[k + 1 :], start=k + 1):
             r, error = correlation(z[:, k], z[:, j])
@@ -285,7 +292,7 @@ def test_comparisons_with_one_control_are_correlated_by_their_share_of_it() -> N
                 name: hypothesis(name, "old", "look", estimate="none") for name in ("low", "high")
             },
         )
-        r, error = correlation(result.statistics.z[:, 0], result.statistics.z[:, 1])
+        r, error = correlation(rows_of(result).z[:, 0], rows_of(result).z[:, 1])
         assert abs(r - ratio) < 4.0 * error + 0.005
 
 
@@ -310,8 +317,8 @@ def test_stratified_scores_do_not_depend_on_other_strata() -> None:
         analyses=looks,
         hypotheses={"test": hypothesis("new", "old", "look", estimate="none")},
     )
-    two, one = (mean(r.statistics.information[:, 0]) for r in (result, single))
-    assert two.value == pytest.approx(2.0 * one.value, rel=0.01)
+    two, one = (float(rows_of(r).information[:, 0].mean()) for r in (result, single))
+    assert two == pytest.approx(2.0 * one, rel=0.01)
 
 
 # The Cox estimate
@@ -362,7 +369,7 @@ def test_without_an_effect_the_estimate_is_symmetric() -> None:
     result = estimated(60, 20_000, ratio=1.0)
     found = result.estimate("log_hazard_ratio_mean", "test", "final")
     assert abs(found.value) < 4.0 * found.mcse
-    beta = result.statistics.estimate[:, 0]
+    beta = rows_of(result).estimate[:, 0]
     above, error = float(np.mean(beta > 0.0)), 0.5 / math.sqrt(len(beta))
     assert abs(above - 0.5) < 4.0 * error
 

@@ -1,0 +1,173 @@
+"""From the statistics of a block of trials to its tallies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+
+from simulate.engine.arrays import (
+    STATUS_ESTIMATE_INFINITE,
+    STATUS_ESTIMATE_NOT_CONVERGED,
+    STATUS_LOOK_SKIPPED,
+    STATUS_NO_INFORMATION,
+    STATUS_TARGET_NOT_REACHED,
+    Statistics,
+)
+from simulate.results.characteristics import ALL, ANY, COUNTED, OVERALL
+from simulate.results.decisions import (
+    NO_LOOK,
+    Decisions,
+    decide,
+    last_row_reached,
+    rejected_by_end,
+)
+from simulate.results.estimates import Moments, Share, WholeMoments
+from simulate.results.quantiles import Bins, IntArray, Values
+from simulate.results.tallies import (
+    BIN_MONTHS,
+    EVERY_TRIAL,
+    FATES,
+    NOT_REJECTED,
+    REJECTED,
+    Key,
+    Tallies,
+    Tally,
+    fates_of,
+)
+from simulate.scenario.comparisons import (
+    Comparison,
+    constant_log_hazard_ratio,
+    planned_comparisons,
+    rows_of,
+)
+from simulate.scenario.models import Scenario
+
+CONFIDENCE_Z = 1.959963984540054
+# Of log hazard ratios and of z: a bar of a histogram is many of these wide.
+BIN_ESTIMATES = 1.0 / 1024.0
+
+Found = Iterator[tuple[str, Tally]]
+"""Quantities and their tallies."""
+
+
+def tally(
+    scenario: Scenario,
+    statistics: Statistics,
+    *,
+    quantiles: Literal["exact", "binned"] = "exact",
+) -> Tallies:
+    """Reduce the statistics of a block of trials to what operating characteristics need.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The design and the assumptions it was simulated under.
+    statistics : Statistics
+        Arrays of shape (n_trials, n_rows), rows as in `planned_comparisons`.
+    quantiles : str
+        "exact" keeps the calendar month of every look; "binned" counts months in bins of
+        `BIN_MONTHS`.
+
+    Returns
+    -------
+    Tallies
+        They hold no part of ``statistics``.
+
+    Raises
+    ------
+    ValueError
+        If ``quantiles`` is neither.
+    """
+    if quantiles not in ("exact", "binned"):
+        raise ValueError(f"quantiles must be 'exact' or 'binned', not {quantiles!r}")
+    decisions = decide(scenario, statistics)
+    comparisons = planned_comparisons(scenario)
+    entries: dict[Key, Tally] = {}
+
+    def add(hypothesis: str, analysis: str, condition: str, found: Found) -> None:
+        for quantity, entry in found:
+            entries[Key(hypothesis, analysis, quantity, condition)] = entry
+
+    for hypothesis in scenario.hypotheses:
+        last = last_row_reached(decisions, comparisons, hypothesis)
+        log_hr = constant_log_hazard_ratio(scenario, hypothesis)
+        has_estimate = scenario.hypotheses[hypothesis].test.estimate != "none"
+        for row in rows_of(comparisons, hypothesis):
+            analysis = comparisons[row].analysis
+            at_row = Statistics._make(column[:, row] for column in statistics)
+            add(hypothesis, analysis, EVERY_TRIAL, _shares(at_row, decisions, row))
+            for fate, trials in _by_fate(scenario, decisions, comparisons, row, last):
+                add(hypothesis, analysis, fate, _data(at_row, trials, quantiles == "exact"))
+                if has_estimate:
+                    add(hypothesis, analysis, fate, _cox(at_row, trials, log_hr))
+        rejected = rejected_by_end(decisions, comparisons, hypothesis)
+        shown = statistics.estimate if has_estimate else statistics.z
+        for condition, concluded in ((REJECTED, rejected), (NOT_REJECTED, ~rejected)):
+            trials = np.flatnonzero(concluded & (last != NO_LOOK))
+            values = shown[trials, last[trials]]
+            bins = Bins.of(values[np.isfinite(values)], BIN_ESTIMATES)
+            entries[Key(hypothesis, OVERALL, "estimate", condition)] = bins
+    if len(scenario.hypotheses) > 1:
+        each = [rejected_by_end(decisions, comparisons, name) for name in scenario.hypotheses]
+        for several, joint in ((ANY, np.any(each, axis=0)), (ALL, np.all(each, axis=0))):
+            key = Key(several, OVERALL, "rejection_probability", EVERY_TRIAL)
+            entries[key] = Share.of(joint)
+    return Tallies(entries)
+
+
+def _by_fate(
+    scenario: Scenario,
+    decisions: Decisions,
+    comparisons: tuple[Comparison, ...],
+    row: int,
+    last: IntArray,
+) -> Iterator[tuple[str, IntArray | slice]]:
+    """Which trials that have a look belong to each fate."""
+    exists, reached = decisions.exists[:, row], decisions.reached[:, row]
+    ended = reached & (decisions.last_look == comparisons[row].analysis_number)
+    # Each of these implies the one before: their number names the fate, 0 for no look.
+    fate = exists.astype(np.int8) + reached + (last == row) + ended
+    for name in fates_of(scenario):
+        chosen = fate == FATES.index(name) + 1
+        yield name, slice(None) if chosen.all() else np.flatnonzero(chosen)
+
+
+def _shares(at_row: Statistics, decisions: Decisions, row: int) -> Found:
+    """How often a look takes place and rejects, and how often something did not exist."""
+    yield "rejection_probability", Share.of(decisions.crosses[:, row])
+    yield "first_rejection_probability", Share.of(decisions.rejects[:, row])
+    yield "reached_probability", Share.of(decisions.reached[:, row])
+    yield "look_skipped", Share.of((at_row.status & STATUS_LOOK_SKIPPED) != 0)
+    yield "target_not_reached", Share.of((at_row.status & STATUS_TARGET_NOT_REACHED) != 0)
+    yield "no_information", Share.of((at_row.status & STATUS_NO_INFORMATION) != 0)
+
+
+def _data(at_row: Statistics, trials: IntArray | slice, exact: bool) -> Found:
+    """Numbers of patients, events and dropouts by arm, the calendar month, and z at a look."""
+    for counted in COUNTED:
+        experimental = getattr(at_row, f"{counted}_experimental")[trials]
+        control = getattr(at_row, f"{counted}_control")[trials]
+        yield counted, WholeMoments.of(experimental + control)
+        yield f"{counted}_experimental", WholeMoments.of(experimental)
+        yield f"{counted}_control", WholeMoments.of(control)
+    months = at_row.cutoff[trials]
+    yield "look_time", Moments.of(months)
+    yield "look_time_quantiles", Values.of(months) if exact else Bins.of(months, BIN_MONTHS)
+    z = at_row.z[trials]
+    yield "z", Moments.of(z[np.isfinite(z)])
+
+
+def _cox(at_row: Statistics, trials: IntArray | slice, log_hr: float | None) -> Found:
+    """Cox estimate at a look, on the log scale; infinite ones are counted, not averaged."""
+    status = at_row.status[trials]
+    yield "estimate_infinite", Share.of((status & STATUS_ESTIMATE_INFINITE) != 0)
+    yield "estimate_not_converged", Share.of((status & STATUS_ESTIMATE_NOT_CONVERGED) != 0)
+    beta, se = at_row.estimate[trials], at_row.se[trials]
+    finite = np.isfinite(beta)
+    beta, se = beta[finite], se[finite]
+    yield "log_hazard_ratio", Moments.of(beta)
+    yield "log_hazard_ratio_se", Moments.of(se)
+    if log_hr is not None:
+        yield "coverage_95", Share.of(np.abs(beta - log_hr) <= CONFIDENCE_Z * se)
