@@ -1,0 +1,152 @@
+"""Results as files for other programs: CSV and Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Iterator, Sequence
+
+from simulate.report.text import (
+    METHODS,
+    _lines,
+    _notes,
+    _twin_cells,
+    _twin_label,
+    rejection_name,
+    with_error,
+)
+from simulate.report.words import (
+    analysis_name,
+    comparison_text,
+    hypothesis_name,
+    number,
+    rule_text,
+    stopping_text,
+)
+from simulate.results.characteristics import ALL, ANY, OVERALL, Row
+from simulate.results.result import Result
+from simulate.scenario.comparisons import constant_log_hazard_ratio
+
+# What Markdown, with the tables and the strikethrough of GitHub, takes for markup.
+MARKUP = re.compile(r"([\\`*_\[\]<>&|~#])")
+# Two leading spaces stand for an indentation that Markdown would drop.
+INDENT = "&emsp;"
+
+
+def to_csv(result: Result) -> str:
+    """Write the operating characteristics as CSV.
+
+    Parameters
+    ----------
+    result : Result
+        Of a run.
+
+    Returns
+    -------
+    str
+        RFC 4180: a header and a row a figure, lines that end in CR LF, numbers with all their
+        digits (reading them gives the same doubles), nothing where a figure is undefined.
+    """
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\r\n")
+    writer.writerow(Row._fields)
+    writer.writerows([_cell(value) for value in row] for row in result.operating_characteristics)
+    return stream.getvalue()
+
+
+def _cell(value: str | float) -> str:
+    """Write a value; floats so that they read back equal."""
+    if isinstance(value, float):
+        return repr(float(value)) if math.isfinite(value) else ""
+    return str(value)
+
+
+def to_markdown(result: Result) -> str:
+    """Write the operating characteristics as Markdown: what `print_result` prints.
+
+    Parameters
+    ----------
+    result : Result
+        Of a run.
+
+    Returns
+    -------
+    str
+        A table a hypothesis, a column a look, with Monte Carlo standard errors in brackets; one
+        of the closed forms; what did not exist.
+    """
+    simulation = result.scenario.simulation
+    lines = [
+        f"# {_text(result.scenario.title)}",
+        "",
+        f"{simulation.trials:,} simulated trials, seed {simulation.seed}. Monte Carlo standard "
+        f"errors in brackets. Quantiles {_text(result.quantiles)}.",
+    ]
+    for name in result.scenario.hypotheses:
+        lines += ["", *_hypothesis(result, name)]
+    if len(result.scenario.hypotheses) > 1:
+        lines.append("")
+        for several, label in ((ANY, "At least one"), (ALL, "Every one")):
+            share = with_error(result.estimate("rejection_probability", several))
+            lines.append(f"- {label} of the hypotheses rejected: {share}")
+    lines += ["", "## Beside closed forms", "", *_twins(result), "", "## What to know", ""]
+    lines += [f"- {_text(note)}" for note in _notes(result)]
+    return "\n".join(lines) + "\n"
+
+
+def _hypothesis(result: Result, hypothesis: str) -> Iterator[str]:
+    """Headline of a hypothesis, its test, and its table."""
+    scenario = result.scenario
+    power = f"{rejection_name(scenario, hypothesis)} {with_error(result.power(hypothesis))}"
+    yield f"## {_text(hypothesis_name(scenario, hypothesis))}: {power}"
+    yield ""
+    log_hr = constant_log_hazard_ratio(scenario, hypothesis)
+    truth = "" if log_hr is None else f"; true hazard ratio {number(math.exp(log_hr))}"
+    several = len(scenario.analyses) > 1
+    yield f"- {_text(hypothesis)}: {_text(comparison_text(scenario, hypothesis))}{truth}"
+    yield f"- {_text(rule_text(scenario, hypothesis))}"
+    if several:
+        yield f"- {_text(stopping_text(scenario))}"
+    yield ""
+    looks = scenario.hypotheses[hypothesis].analyses
+    rows = []
+    for label, measure, digits, by_end in _lines(scenario, hypothesis, several):
+        cells = [with_error(result.estimate(measure, hypothesis, look), digits) for look in looks]
+        if several:
+            end = with_error(result.estimate(measure, hypothesis), digits) if by_end else ""
+            cells.append(end)
+        rows.append([label, *cells])
+    headings = [analysis_name(scenario, look) for look in looks] + ["at the end"] * several
+    yield from _table(headings, rows)
+
+
+def _twins(result: Result) -> Iterator[str]:
+    """Table of simulated figures beside those of closed forms, and how good these are."""
+    if not result.twins:
+        yield "No closed form stands beside these figures."
+        return
+    rows = []
+    for twin in result.twins:
+        if twin.analysis != OVERALL:  # the same figure as by the last look
+            label = f"{twin.hypothesis}: {_twin_label(result.scenario, twin)}"
+            rows.append([label, *_twin_cells(result.scenario, twin)[1:]])
+    yield from _table(["simulated", "closed form", "difference", "allowed"], rows)
+    yield ""
+    for method in dict.fromkeys(twin.method for twin in result.twins):
+        yield f"- {_text(METHODS[method])}"
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Table of a label and figures a row; figures stand at the right."""
+    yield f"| | {' | '.join(map(_text, headings))} |"
+    yield f"|:---|{'---:|' * len(headings)}"
+    for row in rows:
+        yield f"| {' | '.join(map(_text, row))} |"
+
+
+def _text(words: str) -> str:
+    """Words as Markdown shows them: no markup, one line, indented as they are."""
+    indent = INDENT if words.startswith("  ") else ""
+    return indent + MARKUP.sub(r"\\\1", " ".join(words.split()))
