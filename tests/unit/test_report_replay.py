@@ -273,8 +273,11 @@ def test_every_trial_can_be_drawn_and_equal_trials_are_equal_files(
     assert (tmp_path / "a.svg").read_text(encoding="utf-8").count("<path") > 10
 
 
-def test_all_texts_lie_within_the_figure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    long = "An arm with quite a long name, given once daily until progression or worse"
+def test_texts_lie_within_the_figure_and_apart(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # Dollars are no formula: this one could not be set.
+    long = "An arm of $\\frac$ with quite a long name, given once daily until progression or worse"
     arms = {"new": TWO_ARMS["new"] | {"label": long}, "old": TWO_ARMS["old"] | {"label": long}}
     scenario = feature_scenario("plain", arms=arms).model_copy(update={"title": "A title " * 40})
     figure = Drawn(replay_trial(scenario, 0), None, monkeypatch, tmp_path).figure
@@ -282,13 +285,20 @@ def test_all_texts_lie_within_the_figure(monkeypatch: pytest.MonkeyPatch, tmp_pa
     (axes,) = figure.axes
     legend = axes.get_legend()
     assert legend is not None
-    texts = [*axes.texts, *legend.get_texts(), *figure.texts, axes.title, axes.xaxis.label]
-    for text in texts:
-        box = text.get_window_extent()
-        assert figure.bbox.x0 <= box.x0, text.get_text()
-        assert box.x1 <= figure.bbox.x1, text.get_text()
-        assert figure.bbox.y0 <= box.y0, text.get_text()
-        assert box.y1 <= figure.bbox.y1, text.get_text()
+    below = [*axes.texts, *axes.get_xticklabels(), axes.xaxis.label]
+    boxes = [
+        text.get_window_extent()
+        for text in (*below, *legend.get_texts(), *figure.texts, axes.title)
+    ]
+    assert len(boxes) > 20
+    assert all(figure.bbox.contains(*corner) for box in boxes for corner in (box.min, box.max))
+    overlapping = [
+        (boxes[i], boxes[j])
+        for j in range(len(boxes))
+        for i in range(j)
+        if boxes[i].overlaps(boxes[j])
+    ]
+    assert not overlapping
 
 
 def test_what_cannot_be_written_is_an_error(tmp_path: Path) -> None:
