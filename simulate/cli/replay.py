@@ -25,8 +25,15 @@ if TYPE_CHECKING:
 @click.option("--trial", type=WHOLE, required=True, help="Number of the trial, from 0.")
 @click.option("--seed", type=WHOLE, help="Seed, instead of the scenario's.")
 @set_option
-@click.option("--analysis", help="Where to cut the data; default: where the trial ended.")
-@click.option("--csv", "csv_path", help="Write the patients into this CSV file; - prints them.")
+@click.option(
+    "--analysis", metavar="NAME", help="Where to cut the data; default: where the trial ended."
+)
+@click.option(
+    "--csv",
+    "csv_path",
+    metavar="PATH",
+    help="Write the patients into this CSV file; - prints them.",
+)
 @click.option("--figure", type=click.Path(), help="Draw the survival curves into this PNG or SVG.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
 def replay(
