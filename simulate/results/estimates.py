@@ -149,9 +149,9 @@ class Moments(NamedTuple):
         Chan, Golub and LeVeque 1979 for the second power, Pebay 2008 for the third and fourth.
         """
         a, b = self.n_trials, other.n_trials
-        if a == 0 or b == 0:
-            return other if a == 0 else self
         n = a + b
+        if n == 0:
+            return self
         d = other.center - self.center
         d2 = d * d
         second = self.second + other.second + d2 * (a * b / n)

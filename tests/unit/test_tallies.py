@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
-from twins.feature_scenarios import FEATURES, feature_scenario
+from twins.feature_scenarios import FEATURES, Table, events, feature_scenario, hypothesis
 from twins.slow_results import slow_outcome, trials_of
 
 from simulate.engine.arrays import Statistics
@@ -68,19 +68,39 @@ def test_nothing_of_the_statistics_stays_alive(quantiles: Quantiles) -> None:
     assert len(rows) > 0
 
 
-@pytest.mark.parametrize("name", ["plain", "three arms", "nested triggers", "hardly any patients"])
-def test_estimates_at_the_last_look_are_counted_by_conclusion(name: str) -> None:
-    scenario = feature_scenario(name)
+# The first hypothesis often stops the trial before the look of the second.
+ONE_AFTER_THE_OTHER: Table = {
+    "analyses": {"early": {"trigger": events(25)}, "late": {"trigger": events(40)}},
+    "hypotheses": {
+        "first": hypothesis("new", "old", "early") | {"critical_values": [0.5]},
+        "second": hypothesis("new", "old", "late"),
+    },
+    "stopping": {"rejected": "any"},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "tables"),
+    [
+        ("plain", {}),
+        ("three arms", {}),
+        ("nested triggers", {}),
+        ("hardly any patients", {}),
+        ("plain", ONE_AFTER_THE_OTHER),
+    ],
+)
+def test_estimates_at_the_last_look_are_counted_by_conclusion(name: str, tables: Table) -> None:
+    scenario = feature_scenario(name, **tables)
     statistics = block_of(scenario, 120)
     tallies = tally(scenario, statistics)
     trials = trials_of(scenario, statistics)
-    for hypothesis, planned in scenario.hypotheses.items():
+    for tested, planned in scenario.hypotheses.items():
         expected: dict[str, list[int]] = {REJECTED: [], NOT_REJECTED: []}
         for trial in trials:
             outcome = slow_outcome(scenario, trial)
             own = [trial[pair] for pair in trial if pair in outcome.reached]
-            own = [row for pair, row in trial.items() if row in own and pair[1] == hypothesis]
-            rejected = any(pair[1] == hypothesis for pair in outcome.rejects)
+            own = [row for pair, row in trial.items() if row in own and pair[1] == tested]
+            rejected = any(pair[1] == tested for pair in outcome.rejects)
             for row in own[-1:]:
                 value = row.z if planned.test.estimate == "none" else row.estimate
                 if math.isfinite(value):
@@ -88,7 +108,7 @@ def test_estimates_at_the_last_look_are_counted_by_conclusion(name: str) -> None
                         math.floor(value * 1024)
                     )
         for condition, bins in expected.items():
-            found = tallies.over(Bins, [Key(hypothesis, "overall", "estimate", condition)])
+            found = tallies.over(Bins, [Key(tested, "overall", "estimate", condition)])
             assert np.repeat(found.bins, found.counts).tolist() == sorted(bins)
             assert found.width == 1.0 / 1024.0
 
