@@ -10,9 +10,7 @@ from typing import NamedTuple
 from simulate.errors import Problem, ScenarioError
 from simulate.runner.execute import BLOCK_TRIALS, Block, blocks_of
 from simulate.scenario.load import load_scenario
-from simulate.scenario.models import Scenario, Simulation
-
-MOST_TRIALS = 10_000_000_000
+from simulate.scenario.models import MOST_TRIALS, Scenario, Simulation
 
 
 class Shard(NamedTuple):

@@ -13,6 +13,7 @@ import click
 from simulate import __version__
 from simulate.cli.check import check, schema
 from simulate.cli.common import InterruptedRun
+from simulate.cli.compare import compare
 from simulate.cli.folders import merge, show, status, verify
 from simulate.cli.replay import replay
 from simulate.cli.run import run
@@ -32,7 +33,7 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (run, check, status, show, verify, merge, replay, schema, warmup):
+for command in (run, check, status, show, verify, compare, merge, replay, schema, warmup):
     cli.add_command(command)
 
 

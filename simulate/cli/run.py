@@ -130,7 +130,7 @@ def run(
             else:
                 result = api.run(scenario, out=out, progress=progress, **options)
     except KeyboardInterrupt:
-        raise InterruptedRun(_safe(counts, out)) from None
+        raise InterruptedRun(_safe(out)) from None
     seconds = time.monotonic() - started
     if shard is not None:
         _print_shard(folder, shard, open_console())
@@ -160,14 +160,24 @@ def _check_options(
         )
 
 
-def _safe(counts: Counts, out: str | None) -> str:
+def _safe(out: str | None) -> str:
     """What an interrupted run leaves."""
+    from pathlib import Path
+
+    from simulate.errors import SimulateError
+    from simulate.runner.folder import open_folder
+
     if out is None:
         return "interrupted; nothing was written (--out DIR would have kept finished blocks)"
-    blocks = counts.simulated + counts.found
+    try:
+        # Not the blocks that came back from workers: there may be more.
+        folder = open_folder(Path(out))
+        done, planned = len(folder.present()), len(folder.planned())
+    except SimulateError as error:
+        return f"interrupted; {error}"
     return (
-        f"interrupted; {blocks:,} finished blocks ({counts.trials:,} trials) are safe in {out}, "
-        "and the same command goes on from them"
+        f"interrupted; {done:,} of {planned:,} blocks are safe in {out}, and the same command goes "
+        "on from them"
     )
 
 

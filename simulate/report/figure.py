@@ -66,7 +66,7 @@ def draw(result: Result, path: str) -> None:
 
     names = list(result.scenario.hypotheses)
     # A fixed salt and no date: equal results give equal files.
-    with rc_context({"svg.hashsalt": "simulate", "font.size": 9}):
+    with rc_context({"svg.hashsalt": "simulate", "font.size": 9, "text.parse_math": False}):
         figure = Figure(figsize=(9.6, 3.9 * len(names)), layout="constrained")
         axes = figure.subplots(len(names), 2, squeeze=False)
         for row, name in zip(axes, names, strict=True):

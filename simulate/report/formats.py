@@ -92,7 +92,10 @@ def to_markdown(result: Result) -> str:
             share = with_error(result.estimate("rejection_probability", several))
             lines.append(f"- {label} of the hypotheses rejected: {share}")
     lines += ["", "## Beside closed forms", "", *_twins(result), "", "## What to know", ""]
-    lines += [f"- {_text(note)}" for note in _notes(result)]
+    # Notes that are indented belong to the one before.
+    lines += [
+        f"{'  ' * note.startswith('  ')}- {_text(note.strip())}" for note in _notes(result)
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -35,11 +35,10 @@ from simulate.runner.pack import pack
 from simulate.runner.replay import replay
 from simulate.scenario.comparisons import planned_comparisons
 from simulate.scenario.hashes import data_hash, design_hash
-from simulate.scenario.models import Scenario
+from simulate.scenario.models import MOST_TRIALS, Scenario
 
 JSON_VERSION = 1
 # The longest run a scenario may ask for has this many trials.
-MOST_TRIALS = 10_000_000_000
 CONFIDENCE_Z = 1.959963984540054
 
 # Why a patient's follow-up ended: codes of `Cut.ended_by`.

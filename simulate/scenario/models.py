@@ -31,6 +31,9 @@ def _is_version_1(version: int) -> int:
     return version
 
 
+MOST_TRIALS = 10_000_000_000
+
+
 class Arm(Sourced):
     """A treatment arm: what happens to its patients."""
 
@@ -142,7 +145,7 @@ class Stopping(Sourced):
 class Simulation(Table):
     """How much is simulated."""
 
-    trials: int = Field(ge=1, le=10_000_000_000, description="Number of simulated trials.")
+    trials: int = Field(ge=1, le=MOST_TRIALS, description="Number of simulated trials.")
     seed: int = Field(ge=0, le=2**63 - 1, description="Seed of the random numbers.")
 
 
