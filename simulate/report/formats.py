@@ -93,9 +93,7 @@ def to_markdown(result: Result) -> str:
             lines.append(f"- {label} of the hypotheses rejected: {share}")
     lines += ["", "## Beside closed forms", "", *_twins(result), "", "## What to know", ""]
     # Notes that are indented belong to the one before.
-    lines += [
-        f"{'  ' * note.startswith('  ')}- {_text(note.strip())}" for note in _notes(result)
-    ]
+    lines += [f"{'  ' * note.startswith('  ')}- {_text(note.strip())}" for note in _notes(result)]
     return "\n".join(lines) + "\n"
 
 
