@@ -116,6 +116,8 @@ class Plan(NamedTuple):
         1 where a cell's events count towards a look.
     row_look, row_hypothesis : IntArray, shape (n_rows,)
         The (look, hypothesis) pairs of one trial, by look.
+    row_has_own_data : IntArray, shape (n_rows,)
+        0 where the row before, at the same look, has put the same arms in the same order.
     experimental_arm, control_arm : IntArray, shape (n_hypotheses,)
         Numbers of the compared arms.
     stratified, estimate : IntArray, shape (n_hypotheses,)
@@ -147,6 +149,7 @@ class Plan(NamedTuple):
     masks: IntArray
     row_look: IntArray
     row_hypothesis: IntArray
+    row_has_own_data: IntArray
     experimental_arm: IntArray
     control_arm: IntArray
     stratified: IntArray

@@ -127,6 +127,8 @@ def analyse(plan: Plan, workspace: Workspace, statistics: Statistics, trial_row:
     skipped = False
     target_missed = False
     look = -1
+    # Typed: literals would compile kernels below a second time.
+    in_experimental = in_control = n_sets = n_tied = int(np.int64(0))
     for row in range(len(plan.row_look)):
         while look < plan.row_look[row]:
             look += 1
@@ -137,8 +139,15 @@ def analyse(plan: Plan, workspace: Workspace, statistics: Statistics, trial_row:
         status = STATUS_TARGET_NOT_REACHED if target_missed else 0
         if skipped:
             skip_row(statistics, trial_row, row, status | STATUS_LOOK_SKIPPED)
-        else:
-            analyse_hypothesis(plan, workspace, statistics, trial_row, row, cutoff, status)
+            continue
+        hypothesis = plan.row_hypothesis[row]
+        if plan.row_has_own_data[row]:
+            n_entered = count_entered(workspace.patients.entry, plan.n_patients, cutoff)
+            in_experimental, in_control = count_arms(plan, workspace, hypothesis, n_entered, cutoff)
+            n_sets, n_tied = order_and_scan(plan, workspace, hypothesis, n_entered, cutoff)
+        statistics.cutoff[trial_row, row] = cutoff
+        write_counts(statistics, trial_row, row, in_experimental, in_control)
+        analyse_row(plan, workspace, statistics, trial_row, row, n_sets, n_tied, status)
 
 
 @inlined_kernel
@@ -160,20 +169,12 @@ def skip_row(statistics: Statistics, trial_row: int, row: int, status: int) -> N
 
 
 @inlined_kernel
-def analyse_hypothesis(
-    plan: Plan,
-    workspace: Workspace,
-    statistics: Statistics,
-    trial_row: int,
-    row: int,
-    cutoff: float,
-    status: int,
-) -> None:
-    """Count, order and test the compared arms at ``cutoff``, and write the row."""
-    hypothesis = plan.row_hypothesis[row]
+def count_arms(
+    plan: Plan, workspace: Workspace, hypothesis: int, n_entered: int, cutoff: float
+) -> tuple[int, int]:
+    """Patients, events and dropouts of the compared arms, each three counts in one integer."""
     patients = workspace.patients
-    n_entered = count_entered(patients.entry, plan.n_patients, cutoff)
-    in_experimental, in_control = count_outcomes(
+    return count_outcomes(
         patients.arm,
         patients.outcome,
         patients.calendar_end,
@@ -182,20 +183,45 @@ def analyse_hypothesis(
         n_entered,
         cutoff,
     )
+
+
+@inlined_kernel
+def write_counts(
+    statistics: Statistics, trial_row: int, row: int, in_experimental: int, in_control: int
+) -> None:
+    """Write the counts of the compared arms."""
     experimental = unpack_counts(in_experimental)
     control = unpack_counts(in_control)
+    statistics.patients_experimental[trial_row, row] = experimental[0]
+    statistics.patients_control[trial_row, row] = control[0]
+    statistics.events_experimental[trial_row, row] = experimental[1]
+    statistics.events_control[trial_row, row] = control[1]
+    statistics.dropouts_experimental[trial_row, row] = experimental[2]
+    statistics.dropouts_control[trial_row, row] = control[2]
 
-    n_sets, n_tied = order_and_scan(plan, workspace, hypothesis, n_entered, cutoff)
-    null_hazard_ratio = plan.null_hazard_ratio[hypothesis]
+
+@inlined_kernel
+def analyse_row(
+    plan: Plan,
+    workspace: Workspace,
+    statistics: Statistics,
+    trial_row: int,
+    row: int,
+    n_sets: int,
+    n_tied: int,
+    status: int,
+) -> None:
+    """Test one hypothesis on the risk sets in the workspace, and write the rest of its row."""
+    hypothesis = plan.row_hypothesis[row]
+    observed = int(statistics.events_experimental[trial_row, row])
     expected, information = logrank(
         workspace.risk_sets,
         n_sets,
         n_tied,
-        null_hazard_ratio,
+        plan.null_hazard_ratio[hypothesis],
         workspace.float_scratch,
         workspace.float_scratch_2,
     )
-    observed = experimental[1]
     score = expected - observed
     z = np.nan
     if information > 0.0:
@@ -221,15 +247,7 @@ def analyse_hypothesis(
             beta = np.nan
             se = np.nan
         status |= flag
-
     statistics.status[trial_row, row] = status
-    statistics.cutoff[trial_row, row] = cutoff
-    statistics.patients_experimental[trial_row, row] = experimental[0]
-    statistics.patients_control[trial_row, row] = control[0]
-    statistics.events_experimental[trial_row, row] = experimental[1]
-    statistics.events_control[trial_row, row] = control[1]
-    statistics.dropouts_experimental[trial_row, row] = experimental[2]
-    statistics.dropouts_control[trial_row, row] = control[2]
     statistics.score[trial_row, row] = score
     statistics.information[trial_row, row] = information
     statistics.z[trial_row, row] = z

@@ -16,7 +16,7 @@ from simulate.engine import arrays as engine
 from simulate.engine import elementary
 from simulate.engine.arrays import FloatArray, Hazards, IntArray, Plan
 from simulate.engine.compile import in_python
-from simulate.scenario.comparisons import planned_comparisons
+from simulate.scenario.comparisons import Comparison, planned_comparisons
 from simulate.scenario.hazards import Hazard
 from simulate.scenario.looks import (
     CalendarTrigger,
@@ -104,12 +104,24 @@ def pack(scenario: Scenario) -> Plan:
         masks=np.array(nodes.masks, dtype=np.int64).reshape(-1, len(arms) * len(cells)),
         row_look=_integers(c.analysis_number for c in comparisons),
         row_hypothesis=_integers(c.hypothesis_number for c in comparisons),
+        row_has_own_data=_integers(_has_own_data(scenario, comparisons)),
         experimental_arm=_integers(arms.index(h.arms.experimental) for h in hypotheses),
         control_arm=_integers(arms.index(h.arms.control) for h in hypotheses),
         stratified=_integers(int(h.test.stratified) for h in hypotheses),
         estimate=_integers(ESTIMATES[h.test.estimate] for h in hypotheses),
         null_hazard_ratio=_floats(h.test.null_hazard_ratio for h in hypotheses),
     )
+
+
+def _has_own_data(scenario: Scenario, comparisons: Sequence[Comparison]) -> Iterator[int]:
+    """0 where a row's patients are in the order in which the row before has put them."""
+    before: object = None
+    for row in comparisons:
+        hypothesis = scenario.hypotheses[row.hypothesis]
+        arms = hypothesis.arms
+        data = (row.analysis, arms.experimental, arms.control, hypothesis.test.stratified)
+        yield int(data != before)
+        before = data
 
 
 def pack_hazards(hazards: Sequence[Hazard | None]) -> Hazards:
