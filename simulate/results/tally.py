@@ -18,13 +18,14 @@ from simulate.engine.arrays import (
 from simulate.results.characteristics import ALL, ANY, COUNTED, OVERALL
 from simulate.results.decisions import (
     NO_LOOK,
+    BoolArray,
     Decisions,
     decide,
     last_row_reached,
     rejected_by_end,
 )
 from simulate.results.estimates import Moments, Share, WholeMoments
-from simulate.results.quantiles import Bins, IntArray, Values
+from simulate.results.quantiles import Bins, FloatArray, IntArray, Values
 from simulate.results.tallies import (
     BIN_MONTHS,
     EVERY_TRIAL,
@@ -104,11 +105,8 @@ def tally(
                     add(hypothesis, analysis, fate, _cox(at_row, trials, log_hr))
         rejected = rejected_by_end(decisions, comparisons, hypothesis)
         shown = statistics.estimate if has_estimate else statistics.z
-        for condition, concluded in ((REJECTED, rejected), (NOT_REJECTED, ~rejected)):
-            trials = np.flatnonzero(concluded & (last != NO_LOOK))
-            values = shown[trials, last[trials]]
-            bins = Bins.of(values[np.isfinite(values)], BIN_ESTIMATES)
-            entries[Key(hypothesis, OVERALL, "estimate", condition)] = bins
+        add(hypothesis, OVERALL, REJECTED, _at_last_look(shown, last, rejected))
+        add(hypothesis, OVERALL, NOT_REJECTED, _at_last_look(shown, last, ~rejected))
     if len(scenario.hypotheses) > 1:
         each = [rejected_by_end(decisions, comparisons, name) for name in scenario.hypotheses]
         for several, joint in ((ANY, np.any(each, axis=0)), (ALL, np.all(each, axis=0))):
@@ -171,3 +169,10 @@ def _cox(at_row: Statistics, trials: IntArray | slice, log_hr: float | None) -> 
     yield "log_hazard_ratio_se", Moments.of(se)
     if log_hr is not None:
         yield "coverage_95", Share.of(np.abs(beta - log_hr) <= CONFIDENCE_Z * se)
+
+
+def _at_last_look(shown: FloatArray, last: IntArray, concluded: BoolArray) -> Found:
+    """Estimates or z at the last look of the hypothesis, of trials with one conclusion."""
+    trials = np.flatnonzero(concluded & (last != NO_LOOK))
+    values = shown[trials, last[trials]]
+    yield "estimate", Bins.of(values[np.isfinite(values)], BIN_ESTIMATES)
