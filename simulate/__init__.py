@@ -8,8 +8,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simulate.api import load_scenario, run, scenario_from_dict
-    from simulate.errors import Problem, ScenarioError, SimulateError
+    from simulate.api import (
+        Shard,
+        load_run,
+        load_scenario,
+        run,
+        run_shard,
+        scenario_from_dict,
+        verify,
+    )
+    from simulate.errors import Problem, RefusedError, ScenarioError, SimulateError, StoreError
     from simulate.results.result import Result
     from simulate.scenario.models import Scenario
 
@@ -17,24 +25,36 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Problem": "simulate.errors",
+    "RefusedError": "simulate.errors",
     "Result": "simulate.results.result",
     "Scenario": "simulate.scenario.models",
     "ScenarioError": "simulate.errors",
+    "Shard": "simulate.api",
     "SimulateError": "simulate.errors",
+    "StoreError": "simulate.errors",
+    "load_run": "simulate.api",
     "load_scenario": "simulate.api",
     "run": "simulate.api",
+    "run_shard": "simulate.api",
     "scenario_from_dict": "simulate.api",
+    "verify": "simulate.api",
 }
 
 __all__ = [
     "Problem",
+    "RefusedError",
     "Result",
     "Scenario",
     "ScenarioError",
+    "Shard",
     "SimulateError",
+    "StoreError",
+    "load_run",
     "load_scenario",
     "run",
+    "run_shard",
     "scenario_from_dict",
+    "verify",
 ]
 
 

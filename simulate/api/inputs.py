@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from numbers import Integral
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from simulate.errors import Problem, ScenarioError
 from simulate.runner.execute import BLOCK_TRIALS, Block, blocks_of
+from simulate.runner.manifest import ROWS, SUMMARY
 from simulate.scenario.load import load_scenario
 from simulate.scenario.models import MOST_TRIALS, Scenario, Simulation
+
+Keep = Literal["rows", "summary"]
 
 
 class Shard(NamedTuple):
@@ -29,11 +32,37 @@ def chosen_scenario(
     """Scenario with the trials and the seed that were asked for."""
     if not isinstance(scenario, Scenario):
         scenario = load_scenario(scenario)
+    check_workers(workers)
+    return with_simulation(scenario, trials, seed)
+
+
+def check_workers(workers: int | None) -> None:
+    """Refuse a number of workers that is none.
+
+    Raises
+    ------
+    ScenarioError
+        If it is given and not a whole number of at least 1.
+    """
     if workers is not None and (not is_whole(workers) or workers < 1):
         raise ScenarioError(
             [Problem("workers", "must be a whole number of at least 1", repr(workers))]
         )
-    return with_simulation(scenario, trials, seed)
+
+
+def check_keep(keep: Keep, *, has_folder: bool) -> None:
+    """Refuse what cannot be kept.
+
+    Raises
+    ------
+    ScenarioError
+        If it is neither "rows" nor "summary", or a summary without a run folder.
+    """
+    if keep not in {ROWS, SUMMARY}:
+        raise ScenarioError([Problem("keep", 'must be "rows" or "summary"', repr(keep))])
+    if keep == SUMMARY and not has_folder:
+        problem = Problem("keep", "is for run folders only", repr(keep), "give a folder as out")
+        raise ScenarioError([problem])
 
 
 def with_simulation(scenario: Scenario, trials: int | None, seed: int | None) -> Scenario:

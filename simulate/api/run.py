@@ -6,10 +6,13 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from simulate.api.blocks import Counts, Keep, counted, result_of, start, work_on
+from simulate.api.blocks import Counts, counted, result_of, start, work_on
 from simulate.api.inputs import (
+    Keep,
     Shard,
+    check_keep,
     check_shard,
+    check_workers,
     chosen_scenario,
     planned_blocks,
     shard_blocks,
@@ -65,11 +68,13 @@ def run(
     Raises
     ------
     ScenarioError
-        If the scenario, the number of trials, the seed or the number of workers cannot be used.
+        If the scenario, the number of trials, the seed, the number of workers or ``keep`` cannot
+        be used.
     StoreError
         If the folder cannot be written, or holds something else.
     """
     scenario = chosen_scenario(scenario, trials, seed, workers)
+    check_keep(keep, has_folder=out is not None)
     counts = Counts() if counts is None else counts
     folder = None if out is None else start(scenario, Path(out), keep, counts)
     work = work_on(scenario, folder)
@@ -118,6 +123,7 @@ def run_shard(
     """
     scenario = chosen_scenario(scenario, trials, seed, workers)
     check_shard(shard)
+    check_keep(keep, has_folder=True)
     counts = Counts() if counts is None else counts
     folder = start(scenario, Path(out), keep, counts)
     work = work_on(scenario, folder, reports=False)
@@ -154,9 +160,12 @@ def load_run(
 
     Raises
     ------
+    ScenarioError
+        If the number of workers cannot be used.
     StoreError
         If there is no such folder, or a block is missing, truncated or altered.
     """
+    check_workers(workers)
     folder = open_folder(Path(path))
     scenario = folder.manifest.to_scenario()
     present = folder.present()

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from simulate.api.blocks import work_on
-from simulate.errors import StoreError
+from simulate.api.inputs import is_whole
+from simulate.errors import Problem, ScenarioError, StoreError
 from simulate.runner.execute import Block, Progress
 from simulate.runner.folder import open_folder
 
@@ -50,9 +51,14 @@ def verify(
 
     Raises
     ------
+    ScenarioError
+        If ``blocks`` is not a whole number of at least 0.
     StoreError
         If there is no such folder.
     """
+    if not is_whole(blocks) or blocks < 0:
+        problem = Problem("blocks", "must be a whole number of at least 0", repr(blocks))
+        raise ScenarioError([problem])
     folder = open_folder(Path(path))
     present = folder.present()
     wrong = [f"{file}: does not belong here" for file in folder.strange()]

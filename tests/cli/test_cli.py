@@ -129,7 +129,6 @@ def test_bare_command_prints_help() -> None:
         (("run", "scenarios"), "is a folder"),
         (("run", BASE, "--trials", "0"), "simulation.trials: must be a whole number from 1 to"),
         (("run", BASE, "--trials", "20000000000"), "simulation.trials: must be a whole number"),
-        (("run", BASE, "--trials", "1000000000"), "simulation.trials: must be at most 20,000,000"),
         (("run", BASE, "--trials", "many"), "must be a whole number, such as 100000"),
         (("run", BASE, "--trials", "inf"), "must be a whole number"),
         (("run", BASE, "--seed", "-1"), "simulation.seed: must be a whole number from 0"),

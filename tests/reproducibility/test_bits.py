@@ -6,6 +6,7 @@ The levels of vector instructions are compiled anew in processes of their own; t
 from __future__ import annotations
 
 import ast
+import json
 import os
 import platform
 import subprocess
@@ -18,9 +19,13 @@ import pytest
 from reproducibility import statistics_hash
 from twins.feature_scenarios import feature_scenario
 
+import simulate
+from simulate.api.blocks import Counts, counted, result_of, work_on
+from simulate.api.inputs import planned_blocks, with_simulation
 from simulate.engine import compile as engine_compile
 from simulate.engine.arrays import Statistics, new_statistics
-from simulate.runner.execute import BLOCK_TRIALS, blocks_of, simulate, simulate_block
+from simulate.results.result import Result
+from simulate.runner.execute import BLOCK_TRIALS, blocks_of, simulate_block
 from simulate.runner.pack import pack
 
 FEW_TRIALS = 25
@@ -51,8 +56,41 @@ def test_workers_and_the_order_of_blocks_do_not_matter(
     workers: int | None, block_by_block: Statistics
 ) -> None:
     scenario = feature_scenario("hardly any patients")
-    statistics = simulate(pack(scenario), scenario.simulation.seed, N_WORKER_TRIALS, workers)
+    statistics = simulate.run(scenario, trials=N_WORKER_TRIALS, workers=workers).statistics
+    assert statistics is not None
     assert statistics_hash.hash_of([statistics]) == statistics_hash.hash_of([block_by_block])
+
+
+def json_of(result: Result) -> str:
+    """Every digit of every operating characteristic."""
+    return json.dumps(result.to_json(), allow_nan=False)
+
+
+def in_shuffled_order(name: str, seed: int) -> Result:
+    """Result of blocks that are done in a random order."""
+    scenario = with_simulation(feature_scenario(name), N_WORKER_TRIALS, None)
+    blocks, work = planned_blocks(scenario), work_on(scenario, None)
+    order = np.random.default_rng(seed).permutation(len(blocks))
+    assert list(order) != sorted(order)
+    done = ((blocks[place], work(blocks[place])) for place in order)
+    return result_of(scenario, blocks, counted(done, Counts()))
+
+
+@pytest.mark.parametrize("quantiles", ["exact", "binned to 1/128 month"])
+@pytest.mark.parametrize("name", ["hardly any patients", "events that never come"])
+def test_operating_characteristics_are_the_same_to_the_last_bit(
+    name: str, quantiles: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if quantiles != "exact":
+        monkeypatch.setattr("simulate.api.blocks.MOST_TRIALS_IN_MEMORY", 1)
+    scenario = feature_scenario(name)
+    of_one = simulate.run(scenario, trials=N_WORKER_TRIALS, workers=1)
+    assert of_one.quantiles == quantiles
+    for workers in (2, 5, None):
+        of_several = simulate.run(scenario, trials=N_WORKER_TRIALS, workers=workers)
+        assert json_of(of_several) == json_of(of_one), workers
+    for seed in range(3):
+        assert json_of(in_shuffled_order(name, seed)) == json_of(of_one), seed
 
 
 def hash_in_a_process(n_trials: int, cache: Path, **environment: str) -> tuple[str, str]:
