@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from simulate.report.contents import with_error
 from simulate.report.tables import Column, print_columns, say
-from simulate.report.text import with_error
 from simulate.report.words import analysis_name, hypothesis_name
 from simulate.results.characteristics import OVERALL
 from simulate.results.compare import Difference, PairedRuns, Rejections

@@ -10,7 +10,7 @@ import numpy as np
 
 from simulate.design.expected import expected_counts
 from simulate.errors import Problem, ScenarioError, SimulateError
-from simulate.report.text import rejection_name
+from simulate.report.contents import rejection_name
 from simulate.report.words import analysis_name, arm_name, hypothesis_name
 from simulate.results.characteristics import OVERALL
 from simulate.results.closed_forms import maximum_follow_up, trial_accrual, trial_groups

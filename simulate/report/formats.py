@@ -8,13 +8,13 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 
-from simulate.report.text import (
+from simulate.report.contents import (
     METHODS,
-    _lines,
-    _notes,
-    _twin_cells,
-    _twin_label,
+    notes,
     rejection_name,
+    result_lines,
+    twin_cells,
+    twin_label,
     with_error,
 )
 from simulate.report.words import (
@@ -93,7 +93,7 @@ def to_markdown(result: Result) -> str:
             lines.append(f"- {label} of the hypotheses rejected: {share}")
     lines += ["", "## Beside closed forms", "", *_twins(result), "", "## What to know", ""]
     # Notes that are indented belong to the one before.
-    lines += [f"{'  ' * note.startswith('  ')}- {_text(note.strip())}" for note in _notes(result)]
+    lines += [f"{'  ' * note.startswith('  ')}- {_text(note.strip())}" for note in notes(result)]
     return "\n".join(lines) + "\n"
 
 
@@ -113,7 +113,7 @@ def _hypothesis(result: Result, hypothesis: str) -> Iterator[str]:
     yield ""
     looks = scenario.hypotheses[hypothesis].analyses
     rows = []
-    for label, measure, digits, by_end in _lines(scenario, hypothesis, several):
+    for label, measure, digits, by_end in result_lines(scenario, hypothesis, several):
         cells = [with_error(result.estimate(measure, hypothesis, look), digits) for look in looks]
         if several:
             end = with_error(result.estimate(measure, hypothesis), digits) if by_end else ""
@@ -131,8 +131,8 @@ def _twins(result: Result) -> Iterator[str]:
     rows = []
     for twin in result.twins:
         if twin.analysis != OVERALL:  # the same figure as by the last look
-            label = f"{twin.hypothesis}: {_twin_label(result.scenario, twin)}"
-            rows.append([label, *_twin_cells(result.scenario, twin)[1:]])
+            label = f"{twin.hypothesis}: {twin_label(result.scenario, twin)}"
+            rows.append([label, *twin_cells(result.scenario, twin)[1:]])
     yield from _table(["simulated", "closed form", "difference", "allowed"], rows)
     yield ""
     for method in dict.fromkeys(twin.method for twin in result.twins):

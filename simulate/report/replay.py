@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TextIO
 import numpy as np
 
 from simulate.errors import Problem, ScenarioError, SimulateError
+from simulate.report.contents import FAILURES
 from simulate.report.tables import Column, print_columns, say
-from simulate.report.text import FAILURES
 from simulate.report.words import (
     analysis_name,
     arm_name,

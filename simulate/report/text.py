@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from simulate.report.contents import (
+    METHODS,
+    notes,
+    rejection_name,
+    result_lines,
+    twin_cells,
+    with_error,
+)
 from simulate.report.tables import Column, new_table, plain, print_columns, say
 from simulate.report.words import (
     analysis_name,
@@ -19,37 +26,12 @@ from simulate.report.words import (
 )
 from simulate.results.characteristics import ALL, ANY, OVERALL
 from simulate.results.closed_forms import ExpectedLook, closed_form_power, expected_looks
-from simulate.results.estimates import Estimate
 from simulate.results.result import Result
-from simulate.results.twins import (
-    EXPECTED_COUNTS,
-    EXPECTED_EVENTS,
-    LOOK_TIME_TOLERANCE,
-    POWER_TOLERANCE,
-    SCHOENFELD,
-    STRATIFIED_POWER_TOLERANCE,
-    Twin,
-)
 from simulate.scenario.comparisons import constant_log_hazard_ratio
 from simulate.scenario.models import Scenario
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-FAILURES = (
-    ("look_skipped", "look not held"),
-    ("target_not_reached", "number of events never reached"),
-    ("no_information", "no events to test"),
-    ("estimate_infinite", "hazard ratio infinite"),
-    ("estimate_not_converged", "hazard ratio not converged"),
-)
-METHODS = {
-    SCHOENFELD: "rejected: Schoenfeld's approximation (1981), good to "
-    f"{POWER_TOLERANCE:g}, stratified {STRATIFIED_POWER_TOLERANCE:g}",
-    EXPECTED_EVENTS: "mean month: when the expected events reach the number, good to "
-    f"{LOOK_TIME_TOLERANCE:.0%}",
-    EXPECTED_COUNTS: "patients, events, dropouts at a fixed month: exact",
-}
 
 
 def print_result(result: Result, console: Console) -> None:
@@ -72,7 +54,7 @@ def print_result(result: Result, console: Console) -> None:
     say(console)
     _print_twins(result, console)
     say(console)
-    for line in _notes(result):
+    for line in notes(result):
         say(console, line)
 
 
@@ -93,26 +75,6 @@ def print_check(scenario: Scenario, console: Console) -> None:
         say(console, _closed_form_line(scenario, name))
 
 
-def rejection_name(scenario: Scenario, hypothesis: str) -> str:
-    """What the rejection probability of a hypothesis is called under the scenario's assumptions.
-
-    A type I error if the null hypothesis holds, which is that the hazard ratio is the null one or
-    worse.
-    """
-    log_hr = constant_log_hazard_ratio(scenario, hypothesis)
-    null = math.log(scenario.hypotheses[hypothesis].test.null_hazard_ratio)
-    return "type I error" if log_hr is not None and log_hr > null - 1e-12 else "power"
-
-
-def with_error(estimate: Estimate, digits: int = 4) -> str:
-    """Write an estimate with its Monte Carlo standard error in brackets, to 3 decimals at least."""
-    if not math.isfinite(estimate.value):
-        return "none"
-    if not math.isfinite(estimate.mcse):
-        return f"{estimate.value:.{digits}f} (none)"
-    return f"{estimate.value:.{digits}f} ({estimate.mcse:.{max(digits, 3)}f})"
-
-
 def _print_hypothesis(result: Result, hypothesis: str, console: Console) -> None:
     """Print the headline of a hypothesis, its test, and a row a figure, a column a look."""
     scenario = result.scenario
@@ -126,7 +88,7 @@ def _print_hypothesis(result: Result, hypothesis: str, console: Console) -> None
     several = len(scenario.analyses) > 1
     if several:
         say(console, stopping_text(scenario))
-    lines = list(_lines(scenario, hypothesis, several))
+    lines = list(result_lines(scenario, hypothesis, several))
     columns = [
         Column(
             analysis_name(scenario, analysis),
@@ -149,35 +111,6 @@ def _print_hypothesis(result: Result, hypothesis: str, console: Console) -> None
         say(console, "at the end: each trial at its last look")
 
 
-def _lines(
-    scenario: Scenario, hypothesis: str, several: bool
-) -> Iterator[tuple[str, str, int, bool]]:
-    """Label, measure, digits, and whether it exists for the trial's end."""
-    chosen = scenario.hypotheses[hypothesis]
-    experimental = arm_name(scenario, chosen.arms.experimental)
-    control = arm_name(scenario, chosen.arms.control)
-    if several:
-        yield "first rejected here", "first_rejection_probability", 4, False
-        yield "rejected by now", "cumulative_rejection_probability", 4, False
-        yield "look reached", "reached_probability", 4, False
-    else:
-        yield "rejected", "rejection_probability", 4, True
-    yield "calendar month, mean", "look_time_mean", 2, True
-    yield "  standard deviation", "look_time_sd", 2, True
-    yield "  5% quantile", "look_time_q05", 2, True
-    yield "  median", "look_time_q50", 2, True
-    yield "  95% quantile", "look_time_q95", 2, True
-    for counted in ("patients", "events", "dropouts"):
-        yield f"{counted}, mean", f"{counted}_mean", 2, True
-        yield f"  {experimental}", f"{counted}_experimental_mean", 2, True
-        yield f"  {control}", f"{counted}_control_mean", 2, True
-    if chosen.test.estimate != "none":
-        yield "hazard ratio, geometric mean", "hazard_ratio", 4, False
-        if constant_log_hazard_ratio(scenario, hypothesis) is not None:
-            yield "  bias of its logarithm", "log_hazard_ratio_bias", 4, False
-            yield "  coverage of the 95% interval", "coverage_95", 4, False
-
-
 def _print_twins(result: Result, console: Console) -> None:
     """Print simulated figures beside those of closed forms, and how good these are."""
     if not result.twins:
@@ -195,7 +128,7 @@ def _print_twins(result: Result, console: Console) -> None:
         if twin.hypothesis != hypothesis:
             hypothesis = twin.hypothesis
             table.add_row(plain(hypothesis))
-        cells = map(plain, _twin_cells(result.scenario, twin))
+        cells = map(plain, twin_cells(result.scenario, twin))
         table.add_row(*cells, style="bold red" if twin.flagged else "")
     console.print(table)
     say(
@@ -204,57 +137,6 @@ def _print_twins(result: Result, console: Console) -> None:
     )
     for method in dict.fromkeys(twin.method for twin in result.twins):
         say(console, METHODS[method])
-
-
-def _twin_cells(scenario: Scenario, twin: Twin) -> list[str]:
-    """Cells of a twin's row."""
-    digits = 4 if "probability" in twin.measure else 2
-    return [
-        f"  {_twin_label(scenario, twin)}",
-        with_error(Estimate(twin.estimate, twin.mcse, 0), digits),
-        f"{twin.twin:.{digits}f}",
-        f"{twin.estimate - twin.twin:+.{digits}f}" if math.isfinite(twin.estimate) else "none",
-        (f"{twin.allowed:.{digits}f}" if math.isfinite(twin.allowed) else "any")
-        + (" DIFFERS" if twin.flagged else ""),
-    ]
-
-
-def _twin_label(scenario: Scenario, twin: Twin) -> str:
-    """What a twin's figure is, in words."""
-    look = analysis_name(scenario, twin.analysis)
-    if twin.measure == "cumulative_rejection_probability":
-        return f"rejected by {look}"
-    if twin.measure == "look_time_mean":
-        return f"mean month of {look}"
-    counted, part, _ = twin.measure.split("_")
-    arms = scenario.hypotheses[twin.hypothesis].arms
-    arm = arms.experimental if part == "experimental" else arms.control
-    return f"{counted} at {look}, {arm}"
-
-
-def _notes(result: Result) -> Iterator[str]:
-    """What did not exist, what has no single truth, and what to make of flagged twins."""
-    scenario = result.scenario
-    missing = [
-        f"  {row.hypothesis} at {row.analysis}: {label} in "
-        f"{with_error(Estimate(row.estimate, row.mcse, row.n_trials))} of the trials"
-        for measure, label in FAILURES
-        for row in result.operating_characteristics
-        if row.measure == measure and row.condition == "all" and row.estimate > 0.0
-    ]
-    yield "What did not exist:" if missing else "What did not exist: nothing, in any trial."
-    yield from missing
-    for name in scenario.hypotheses:
-        if constant_log_hazard_ratio(scenario, name) is None:
-            yield (
-                f"{name}: no single true hazard ratio (it changes with time or by stratum), so no "
-                "bias, coverage or closed-form power."
-            )
-    if any(twin.flagged for twin in result.twins):
-        yield (
-            "A figure differs from its closed form by more than is allowed: find out why before "
-            "using either."
-        )
 
 
 def _print_expectations(scenario: Scenario, console: Console) -> None:

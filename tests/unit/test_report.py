@@ -30,9 +30,10 @@ from twins.feature_scenarios import (
 from simulate.api import run
 from simulate.errors import ScenarioError, SimulateError
 from simulate.report import progress as progress_module
+from simulate.report.contents import rejection_name, with_error
 from simulate.report.figure import NOT_REJECTED_COLOR, REJECTED_COLOR, check_path, draw
 from simulate.report.progress import progress_of
-from simulate.report.text import print_check, print_result, rejection_name, with_error
+from simulate.report.text import print_check, print_result
 from simulate.report.words import describe, trigger_text
 from simulate.results.decisions import decide
 from simulate.results.estimates import Estimate
