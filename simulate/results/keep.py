@@ -96,7 +96,9 @@ class KeepSummary:
 
         if kept.tallies is None:
             raise ValueError("there are no tallies to write")
-        return encode_table(pa.table(kept.tallies.to_columns()), self.manifest.header)
+        return encode_table(
+            pa.table(kept.tallies.to_columns()), self.manifest.header | {"trials": list(block)}
+        )
 
     def decode(self, data: bytes) -> Kept:
         """Tallies from a file."""

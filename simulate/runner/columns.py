@@ -50,7 +50,7 @@ def encode_rows(
     numbers : tuple of (int, int)
         Numbers of the analysis and the hypothesis of each of the ``n_rows`` rows.
     header : dict
-        Kept in the file as JSON, under the key ``simulate``.
+        Kept in the file as JSON, under the key ``simulate``, with ``trials``: first, last plus one.
 
     Returns
     -------
@@ -71,7 +71,8 @@ def encode_rows(
         name: pa.array(columns[name].astype(kind), from_pandas=True)
         for name, kind in {**INTEGERS, **dict.fromkeys(REALS, np.float64)}.items()
     }
-    return encode_table(pa.table(arrays), header)
+    trials = [first_trial, first_trial + n_trials]
+    return encode_table(pa.table(arrays), header | {"trials": trials})
 
 
 def decode_rows(data: bytes, n_rows: int) -> Statistics:

@@ -6,13 +6,14 @@ import contextlib
 import hashlib
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from simulate.errors import RefusedError, StoreError
 from simulate.runner.columns import read_header
 from simulate.runner.execute import Block, blocks_of
-from simulate.runner.files import TEMPORARY_PREFIX, remove_temporaries, write_whole
+from simulate.runner.files import TEMPORARY_PREFIX, locked, remove_temporaries, write_whole
 from simulate.runner.manifest import Manifest, read_manifest
 
 MANIFEST = "manifest.json"
@@ -53,9 +54,12 @@ class RunFolder:
 
     def present(self) -> dict[Block, Path]:
         """Planned blocks that have a file, by their names alone."""
+        return self._present(self._files())
+
+    def _present(self, files: Sequence[Path]) -> dict[Block, Path]:
         planned = set(self.planned())
         found = {}
-        for file in self._files():
+        for file in files:
             block = named_block(file.name)
             if block in planned:
                 found[block] = file
@@ -63,10 +67,13 @@ class RunFolder:
 
     def strange(self) -> list[Path]:
         """Files that a finished folder does not hold, temporaries in use left out."""
-        present = set(self.present().values())
+        return self._strange(self._files())
+
+    def _strange(self, files: Sequence[Path]) -> list[Path]:
+        present = set(self._present(files).values())
         return [
             file
-            for file in self._files()
+            for file in files
             if file not in present
             and file.name != MANIFEST
             and not file.name.startswith(TEMPORARY_PREFIX)
@@ -88,8 +95,8 @@ class RunFolder:
         if name is None or fingerprint(data) != name[3]:
             raise StoreError(f"{file}: truncated or altered: it does not have its SHA-256")
         header = read_header(data)
-        if header != self.manifest.header:
-            raise StoreError(f"{file}: belongs to another run: {header}")
+        if header != self.manifest.header | {"trials": [int(name[1]), int(name[2])]}:
+            raise StoreError(f"{file}: belongs to another run or other trials: {header}")
         return data
 
     def add(self, block: Block, data: bytes) -> Path:
@@ -136,10 +143,14 @@ class RunFolder:
             Files set aside: they look like blocks and are none of this run.
         """
         remove_temporaries(self.path)
-        present = self.present()
-        starts = {block.start for block in present}
+        files = self._files()
+        # In this order: another run that extends the folder writes the manifest before its blocks.
+        return open_folder(self.path)._tidy(files)
+
+    def _tidy(self, files: Sequence[Path]) -> list[Path]:
+        starts = {block.start for block in self._present(files)}
         aside = []
-        for file in self.strange():
+        for file in self._strange(files):
             block = named_block(file.name)
             if block is None:
                 continue  # not ours: a user's own file stays
@@ -227,8 +238,19 @@ def start_folder(path: Path, manifest: Manifest) -> tuple[RunFolder, list[str]]:
         If it cannot be written.
     """
     path = path.absolute()
-    if not (path / MANIFEST).exists():
+    if not _has_manifest(path):
         _make(path)
+    # Two runs that start at once must not both find no manifest.
+    try:
+        with locked(path):
+            return _start(path, manifest)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _start(path: Path, manifest: Manifest) -> tuple[RunFolder, list[str]]:
+    """Write the manifest, or compare it with the one that is there."""
+    if not _has_manifest(path):
         folder = RunFolder(path, manifest)
         _write_manifest(folder)
         return folder, []
@@ -252,6 +274,13 @@ def start_folder(path: Path, manifest: Manifest) -> tuple[RunFolder, list[str]]:
     return folder, changes
 
 
+def _has_manifest(path: Path) -> bool:
+    try:
+        return (path / MANIFEST).exists()
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
 def _make(path: Path) -> None:
     """Make the folder; one that holds other things is not taken."""
     try:
@@ -262,7 +291,7 @@ def _make(path: Path) -> None:
     except OSError as error:
         raise _unwritable(path, error) from None
     # Another run may have written the manifest by now.
-    if others and not (path / MANIFEST).exists():
+    if others and not _has_manifest(path):
         raise RefusedError(
             f"{path}: is not empty and no run folder (it holds {others[0].name}); give another "
             "--out, or an empty folder"

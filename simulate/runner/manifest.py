@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -19,6 +20,11 @@ FORMAT_VERSION = 1
 PACKAGES = ("simulate-trials", "numba", "numpy", "scipy", "pyarrow")
 ROWS = "rows"
 SUMMARY = "summary"
+ALTERED = "the manifest was truncated or altered"
+REMEDY = (
+    "run the same command with another --out: blocks of this folder that are moved there are not "
+    "simulated again"
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,9 @@ class Manifest:
     @property
     def header(self) -> dict[str, Any]:
         """What every file of the folder carries, so that a foreign one is known."""
-        same = ("format", "format_version", "data_hash", "seed", "stream_version", "keep")
+        same = ["format", "format_version", "data_hash", "seed", "stream_version", "keep"]
+        if self.keep == SUMMARY:
+            same.append("design_hash")  # sums and counts are of tests as judged
         return {name: getattr(self, name) for name in same}
 
     @property
@@ -70,8 +78,10 @@ class Manifest:
         return tuple((row["analysis_number"], row["hypothesis_number"]) for row in self.rows)
 
     def to_bytes(self) -> bytes:
-        """Write the manifest as JSON; the same manifest gives the same bytes."""
-        return (json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n").encode()
+        """Write the manifest as JSON with its SHA-256; the same manifest gives the same bytes."""
+        content = asdict(self)
+        content["sha256"] = hashlib.sha256(_json(content)).hexdigest()
+        return _json(content)
 
     def to_scenario(self) -> Scenario:
         """Load the scenario that the manifest holds, with the trials and seed that were used.
@@ -127,15 +137,23 @@ def read_manifest(data: bytes) -> Manifest:
     try:
         content = json.loads(data)
     except ValueError:
-        raise StoreError("the manifest is not JSON: it was truncated or altered") from None
+        raise StoreError(f"{ALTERED}: it is not JSON; {REMEDY}") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise StoreError("the manifest is not one of a run folder")
+        raise StoreError(f"{ALTERED}: it is not one of a run folder; {REMEDY}")
     if content.get("format_version") != FORMAT_VERSION:
         raise StoreError(
             f"the folder has format version {content.get('format_version')}, this is "
             f"simulate {version('simulate-trials')} with format version {FORMAT_VERSION}"
         )
     try:
-        return Manifest(**content)
+        content.pop("sha256", None)
+        manifest = Manifest(**content)
     except TypeError:
-        raise StoreError("the manifest was altered: its keys are not those of a manifest") from None
+        raise StoreError(f"{ALTERED}: its keys are not those of a manifest; {REMEDY}") from None
+    if manifest.to_bytes() != data:
+        raise StoreError(f"{ALTERED}: it does not have its SHA-256; {REMEDY}")
+    return manifest
+
+
+def _json(content: dict[str, Any]) -> bytes:
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()

@@ -52,12 +52,11 @@ def merge_folders(paths: Sequence[Path], out: Path) -> Merged:
             if block in present:
                 continue
             try:
-                target.add(block, source.read(file))
+                data = source.read(file)
             except StoreError as error:
-                if not file.exists() or target.path in file.parents:
-                    raise
                 complaints.append(f"{error}; left out")
             else:
+                target.add(block, data)
                 present.add(block)
     target.tidy()
     return Merged(target, complaints)
