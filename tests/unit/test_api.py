@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,11 @@ from twins.feature_scenarios import feature_scenario
 
 import simulate
 from simulate import ScenarioError
-from simulate.api import MOST_TRIALS, run, with_simulation
+from simulate.api import Counts, run, trials_to_do, with_simulation
+from simulate.api.inputs import shard_blocks
 from simulate.results.result import Result
+from simulate.runner.execute import BLOCK_TRIALS, blocks_of
+from simulate.scenario.models import MOST_TRIALS
 
 W1 = Path(__file__).parents[2] / "benchmarks" / "w1.toml"
 
@@ -56,10 +62,71 @@ def test_trials_and_seed_are_reported_together() -> None:
     assert [line.split(":")[0] for line in lines] == ["simulation.trials", "simulation.seed"]
 
 
-def test_more_rows_than_fit_into_memory_are_refused() -> None:
+def test_a_summary_is_for_run_folders() -> None:
+    (line,) = refused(keep="summary")
+    assert line == "keep: is for run folders only (given: 'summary'); give a folder as out"
+    (line,) = refused(keep="everything")
+    assert line == 'keep: must be "rows" or "summary" (given: \'everything\')'
+
+
+@pytest.mark.parametrize("cluster", ["local", "tcp://nowhere:8786"])
+def test_a_cluster_needs_the_extra(cluster: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)  # as if it were not installed
+    (line,) = refused(cluster=cluster)
+    assert line.startswith(f"--cluster: needs the extra dask (given: {cluster}); install it: ")
+
+
+def without_quantiles(result: Result) -> list[str]:
+    """Rows but for quantiles, to the last digit; NaN equals itself."""
+    rows = result.operating_characteristics
+    return [repr(row) for row in rows if not re.search(r"_q\d\d$", row.measure)]
+
+
+@pytest.mark.parametrize(
+    ("limit", "value"),
     # Four rows a trial.
-    with pytest.raises(ScenarioError, match=r"must be at most 5,000,000 .*\(4 a trial\)"):
-        run(feature_scenario("three arms"), trials=5_000_001)
+    [("MOST_TRIALS_IN_MEMORY", 100), ("MOST_ROWS_IN_MEMORY", 400)],
+)
+def test_above_the_limits_rows_do_not_stay_and_quantiles_are_binned(
+    limit: str, value: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenario = feature_scenario("hardly any patients")
+    unlimited = run(scenario, trials=101)
+    assert unlimited.statistics is not None
+    monkeypatch.setattr(f"simulate.api.blocks.{limit}", value)
+    below = run(scenario, trials=100)
+    assert below.quantiles == "exact"
+    assert z_of(below).shape == (100, 4)
+    above = run(scenario, trials=101)
+    assert above.statistics is None
+    assert above.quantiles == "binned to 1/128 month"
+    assert above.to_json()["quantiles"] == "binned to 1/128 month"
+    assert without_quantiles(above) == without_quantiles(unlimited)
+    for one, other in zip(
+        above.operating_characteristics, unlimited.operating_characteristics, strict=True
+    ):
+        if one.measure.startswith("look_time_q"):
+            assert one.estimate == pytest.approx(other.estimate, abs=1 / 128, nan_ok=True)
+
+
+def test_counts_tell_what_was_simulated() -> None:
+    counts = Counts()
+    run(feature_scenario("plain"), trials=2500, counts=counts)
+    assert counts == Counts(simulated=1, found=0, trials=2500, file_bytes=0)
+
+
+@pytest.mark.parametrize("n_blocks", [1, 2, 7, 20])
+@pytest.mark.parametrize("of", [1, 2, 3, 9])
+def test_shards_share_all_blocks_evenly(n_blocks: int, of: int) -> None:
+    scenario = with_simulation(feature_scenario("plain"), n_blocks * BLOCK_TRIALS - 1, None)
+    blocks = blocks_of(scenario.simulation.trials)
+    shards = [shard_blocks(blocks, simulate.Shard(number, of)) for number in range(1, of + 1)]
+    assert sorted(block for shard in shards for block in shard) == blocks
+    sizes = [len(shard) for shard in shards]
+    assert max(sizes) - min(sizes) <= 1
+    to_do = [trials_to_do(scenario, simulate.Shard(number, of)) for number in range(1, of + 1)]
+    assert sum(to_do) == trials_to_do(scenario, None) == scenario.simulation.trials
+    assert to_do == [sum(block.stop - block.start for block in shard) for shard in shards]
 
 
 def test_numbers_of_numpy_will_do() -> None:
@@ -113,3 +180,24 @@ def test_public_names_are_there() -> None:
         assert getattr(simulate, name).__doc__
     with pytest.raises(AttributeError, match="has no attribute 'runn'"):
         _ = simulate.runn
+    assert {"RefusedError", "Shard", "StoreError", "load_run", "run_shard", "verify"} <= set(
+        simulate.__all__
+    )
+    assert simulate.__all__ == sorted(simulate.__all__)
+
+
+def test_errors_have_one_base() -> None:
+    assert issubclass(simulate.RefusedError, simulate.StoreError)
+    assert issubclass(simulate.StoreError, simulate.SimulateError)
+    assert issubclass(simulate.ScenarioError, simulate.SimulateError)
+
+
+def test_public_names_are_loaded_when_they_are_used() -> None:
+    code = (
+        "import sys, simulate\n"
+        "simulate.StoreError, simulate.RefusedError, simulate.Problem\n"
+        "assert 'numpy' not in sys.modules and 'simulate.api' not in sys.modules\n"
+        "simulate.load_run, simulate.run_shard, simulate.Shard, simulate.verify\n"
+        "assert 'simulate.api' in sys.modules and 'pyarrow' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)

@@ -1,0 +1,34 @@
+"""The size of a run folder that is told beforehand."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+import simulate
+from simulate.api import expected_bytes, with_simulation
+from simulate.api.inputs import Keep
+from simulate.runner.execute import BLOCK_TRIALS
+
+ROOT = Path(__file__).parents[2]
+KEEPS: tuple[Keep, ...] = ("rows", "summary")
+SHIPPED = sorted((ROOT / "scenarios").glob("*.toml"))
+WORKLOADS = [ROOT / "benchmarks" / "w1.toml", ROOT / "benchmarks" / "w2.toml"]
+
+
+@pytest.mark.parametrize("keep", KEEPS)
+@pytest.mark.parametrize("file", [*SHIPPED, *WORKLOADS], ids=lambda file: file.stem)
+def test_expected_size_is_right_within_a_factor_of_two(
+    file: Path, keep: Keep, tmp_path: Path
+) -> None:
+    scenario = with_simulation(simulate.load_scenario(file), 2 * BLOCK_TRIALS, None)
+    folder = tmp_path / "run"
+    simulate.run(scenario, out=folder, keep=keep, workers=1)
+    found = sum(part.stat().st_size for part in folder.iterdir())
+    assert abs(math.log2(expected_bytes(scenario, keep) / found)) < 1.0
+
+
+def test_every_shipped_scenario_is_measured() -> None:
+    assert len(SHIPPED) >= 3
