@@ -127,6 +127,6 @@ def read_header(data: bytes) -> dict[str, Any] | None:
     try:
         metadata = pq.read_metadata(pa.BufferReader(data)).metadata or {}
         header = json.loads(metadata.get(METADATA_KEY, b"null"))
-    except (pa.ArrowException, ValueError):
+    except (pa.ArrowException, OSError, ValueError):
         return None
     return header if isinstance(header, dict) else None

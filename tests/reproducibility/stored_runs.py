@@ -15,8 +15,15 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from unittest.mock import patch
 
+from twins.feature_scenarios import feature_scenario
+
 from simulate import api
 from simulate.cli import main
+from simulate.runner.columns import encode_rows
+from simulate.runner.execute import Block, simulate_block
+from simulate.runner.folder import RunFolder, start_folder
+from simulate.runner.manifest import Manifest, new_manifest
+from simulate.runner.pack import pack
 from simulate.scenario.models import Scenario
 
 ROOT = Path(__file__).parents[2]
@@ -194,3 +201,30 @@ def assert_one_clear_message(ended: Ended, code: int, *words: str) -> None:
     assert "Traceback" not in ended.stderr
     for word in words:
         assert ended.stderr.count(word) == 1, (word, ended.stderr)
+
+
+def small_manifest(
+    name: str = "hardly any patients",
+    trials: int = 130,
+    seed: int = 5,
+    block_trials: int = 50,
+    keep: str = "rows",
+    **tables: Any,
+) -> Manifest:
+    """Manifest of a run with small blocks."""
+    whole = feature_scenario(name, seed=seed, **tables)
+    return new_manifest(api.with_simulation(whole, trials, None), block_trials, keep)
+
+
+def block_bytes(manifest: Manifest, block: Block) -> bytes:
+    """What the file of a block holds."""
+    statistics = simulate_block(pack(manifest.to_scenario()), manifest.seed, block)
+    return encode_rows(statistics, block.start, manifest.numbers, manifest.header)
+
+
+def small_folder(path: Path, manifest: Manifest, chosen: slice = slice(None)) -> RunFolder:
+    """A run folder with small blocks, all of them or some."""
+    folder, _ = start_folder(path, manifest)
+    for block in folder.planned()[chosen]:
+        folder.add(block, block_bytes(manifest, block))
+    return folder
