@@ -17,6 +17,7 @@ from simulate.results.result import Result
 from simulate.results.tallies import Tallies, combine
 from simulate.results.twins import twins
 from simulate.runner.execute import BLOCK_TRIALS, Block
+from simulate.runner.files import size_in_words
 from simulate.runner.folder import RunFolder, free_bytes, start_folder
 from simulate.runner.manifest import SUMMARY, new_manifest
 from simulate.runner.pack import pack
@@ -66,18 +67,29 @@ class Counts:
             self.complaints.append(done.complaint)
 
 
-def start(scenario: Scenario, path: Path, keep: Keep, counts: Counts) -> RunFolder:
-    """Make the run folder, or go on in it, if there is room for what is missing."""
-    folder, counts.changes = start_folder(path, new_manifest(scenario, BLOCK_TRIALS, keep))
-    share_missing = 1.0 - len(folder.present()) / len(folder.planned())
-    needed, free = expected_bytes(scenario, keep) * share_missing, free_bytes(folder.path)
+def start(
+    scenario: Scenario, path: Path, keep: Keep, blocks: Sequence[Block], counts: Counts
+) -> RunFolder:
+    """Make the run folder, or go on in it, if there is room for those of ``blocks`` it lacks."""
+    manifest = new_manifest(scenario, BLOCK_TRIALS, keep)
+    # Before anything is written: what is refused leaves no trace.
+    _check_room(RunFolder(path.absolute(), manifest), scenario, keep, blocks)
+    folder, counts.changes = start_folder(path, manifest)
+    return folder
+
+
+def _check_room(folder: RunFolder, scenario: Scenario, keep: Keep, blocks: Sequence[Block]) -> None:
+    """Refuse blocks for which the disk has no room."""
+    present = folder.present() if folder.path.is_dir() else {}
+    n_missing = sum(block not in present for block in blocks)
+    needed = expected_bytes(scenario, keep) * n_missing / len(folder.planned())
+    free = free_bytes(folder.path)
     if needed > free:
         remedy = "" if keep == SUMMARY else "; --keep summary needs far less"
         raise StoreError(
-            f"{folder.path}: about {needed / 1e9:.3g} GB more are needed there, and "
-            f"{free / 1e9:.3g} GB are free{remedy}"
+            f"{folder.path}: about {size_in_words(needed)} more are needed there, and "
+            f"{size_in_words(free)} are free{remedy}"
         )
-    return folder
 
 
 def expected_bytes(scenario: Scenario, keep: Keep) -> int:

@@ -76,12 +76,11 @@ def run(
     scenario = chosen_scenario(scenario, trials, seed, workers)
     check_keep(keep, has_folder=out is not None)
     counts = Counts() if counts is None else counts
-    folder = None if out is None else start(scenario, Path(out), keep, counts)
+    blocks = planned_blocks(scenario)
+    folder = None if out is None else start(scenario, Path(out), keep, blocks, counts)
     work = work_on(scenario, folder)
-    done = over_blocks(
-        work, planned_blocks(scenario), workers=workers, cluster=cluster, progress=progress
-    )
-    result = result_of(scenario, planned_blocks(scenario), counted(done, counts))
+    done = over_blocks(work, blocks, workers=workers, cluster=cluster, progress=progress)
+    result = result_of(scenario, blocks, counted(done, counts))
     if folder is not None:
         counts.complaints += [f"{file.name}: set aside" for file in folder.tidy()]
     return result
@@ -125,9 +124,9 @@ def run_shard(
     check_shard(shard)
     check_keep(keep, has_folder=True)
     counts = Counts() if counts is None else counts
-    folder = start(scenario, Path(out), keep, counts)
-    work = work_on(scenario, folder, reports=False)
     blocks = shard_blocks(planned_blocks(scenario), shard)
+    folder = start(scenario, Path(out), keep, blocks, counts)
+    work = work_on(scenario, folder, reports=False)
     done = over_blocks(work, blocks, workers=workers, cluster=cluster, progress=progress)
     for _ in counted(done, counts):
         pass

@@ -94,12 +94,3 @@ def logs_on(stderr: Console) -> None:
     log = logging.getLogger("simulate")
     log.handlers = [ToConsole()]
     log.propagate = False
-
-
-def size_in_words(n_bytes: float) -> str:
-    """A size in the unit that suits it."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if n_bytes < 1000:
-            return f"{n_bytes:.3g} {unit}"
-        n_bytes /= 1000
-    return f"{n_bytes:.3g} TB"

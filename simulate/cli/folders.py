@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simulate.cli.common import WHOLE, compile_engine, open_console, print_json, size_in_words
+from simulate.cli.common import WHOLE, compile_engine, open_console, print_json
+from simulate.runner.files import size_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,8 +16,8 @@ from simulate.cli.common import (
     open_console,
     print_json,
     set_option,
-    size_in_words,
 )
+from simulate.runner.files import size_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
