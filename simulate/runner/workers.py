@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Protocol, TypeVar
 
@@ -107,6 +108,7 @@ def _on_workers(
     # Imported here: small runs do not need it, and it takes time.
     from joblib.externals.loky.process_executor import (  # noqa: PLC0415
         BrokenProcessPool,
+        TerminatedWorkerError,
     )
 
     left = dict.fromkeys(blocks)
@@ -118,11 +120,15 @@ def _on_workers(
                     if progress:
                         progress(block.stop - block.start)
                     yield block, result
-        except BrokenProcessPool:
+        except BrokenProcessPool as error:
             if restarts == MOST_RESTARTS:
+                reason = "perhaps it was killed for want of memory"
+                if not isinstance(error, TerminatedWorkerError):
+                    # It could not read what it was sent, or its result could not be read.
+                    reason = " ".join(f"{error} {error.__cause__ or ''}".split())
                 raise SimulateError(
                     f"a worker process died {restarts + 1} times, each time before it had finished "
-                    "its block: perhaps it was killed for want of memory; try fewer --workers"
+                    f"its block: {reason}; try fewer --workers"
                 ) from None
             log.warning("a worker process died; its block is taken up again")
         else:
@@ -191,5 +197,19 @@ def _dask(cluster: str, workers: int | None) -> Iterator[Any]:
             stack.enter_context(distributed.Client(address, timeout=SECONDS_TO_ANSWER))
         except (OSError, ValueError, TimeoutError) as error:
             raise SimulateError(f"{cluster}: no dask scheduler answers there: {error}") from None
-        stack.enter_context(parallel_config(backend="dask"))
-        yield Parallel(return_as="generator_unordered", batch_size=1)
+        stack.enter_context(
+            parallel_config(backend="dask", wait_for_workers_timeout=SECONDS_TO_ANSWER)
+        )
+        try:
+            yield Parallel(return_as="generator_unordered", batch_size=1)
+        except TimeoutError:
+            raise SimulateError(
+                f"{cluster}: no dask worker came within {SECONDS_TO_ANSWER:g} seconds"
+            ) from None
+        except (
+            CancelledError,
+            distributed.comm.CommClosedError,
+            distributed.KilledWorker,
+        ) as error:
+            reason = " ".join(str(error).split())
+            raise SimulateError(f"{cluster}: the dask cluster was lost: {reason}") from None

@@ -55,22 +55,31 @@ def process(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
             running.kill()
 
 
+def scheduler(address: str) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
+    port = address.rpartition(":")[2]
+    place = ("--host", "127.0.0.1", "--port", port, "--no-dashboard")
+    return process("distributed.cli.dask_scheduler", *place)
+
+
+def worker(
+    address: str, folder: Path
+) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
+    place = ("--local-directory", str(folder), "--no-dashboard")
+    how = ("--nthreads", "1", "--no-nanny")
+    return process("distributed.cli.dask_worker", address, *how, *place)
+
+
 @pytest.mark.slow
 def test_a_cluster_that_loses_a_worker_gives_the_same_bytes(tmp_path: Path) -> None:
     file = write_scenario(tmp_path)
     whole = undisturbed(file, tmp_path / "whole", TRIALS)
     out = tmp_path / "run"
     address = f"tcp://127.0.0.1:{free_port()}"
-    worker = ("distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny")
-    place = ("--no-dashboard", "--local-directory", str(tmp_path))
     with (
-        process(
-            "distributed.cli.dask_scheduler",
-            *("--host", "127.0.0.1", "--port", address.rpartition(":")[2], "--no-dashboard"),
-        ),
-        process(*worker, *place) as one,
-        process(*worker, *place) as other,
-        started(*("run", file, "--trials", TRIALS, "--cluster", address, "--out", out)) as run,
+        scheduler(address),
+        worker(address, tmp_path) as one,
+        worker(address, tmp_path) as other,
+        started("run", file, "--trials", TRIALS, "--cluster", address, "--out", out) as run,
     ):
         wait_until(holds(out, 30), run)
         one.kill()
@@ -80,6 +89,43 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_bytes(tmp_path: Path) -> N
     assert "100 blocks simulated, 0 were there, 0 set aside" in ended.stderr
     assert contents(out) == whole
     assert not rejected(out).exists()
+
+
+@pytest.mark.slow
+def test_a_cluster_that_is_lost_is_told_and_the_run_goes_on_without(tmp_path: Path) -> None:
+    file = write_scenario(tmp_path)
+    out = tmp_path / "run"
+    address = f"tcp://127.0.0.1:{free_port()}"
+    arguments = ("run", file, "--trials", TRIALS, "--out", out, "--quiet")
+    with (
+        scheduler(address) as lost,
+        worker(address, tmp_path),
+        worker(address, tmp_path),
+        started(*arguments, "--cluster", address) as run,
+    ):
+        wait_until(holds(out, 10), run)
+        lost.kill()
+        ended = end_of(run)
+    assert ended.code == 1
+    # Before it, dask logs what it tries.
+    last = ended.stderr.splitlines()[-1]
+    assert last.startswith(f"simulate: {address}: the dask cluster was lost: ")
+    assert ended.stderr.count("the dask cluster was lost") == 1
+    assert ended.stdout == ""
+    assert in_process(*arguments, "--workers", 1).code == 0
+    assert contents(out) == undisturbed(file, tmp_path / "whole", TRIALS)
+
+
+@pytest.mark.slow
+def test_a_cluster_without_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "SECONDS_TO_ANSWER", 5.0)
+    address = f"tcp://127.0.0.1:{free_port()}"
+    with scheduler(address):
+        ended = in_process(
+            *("run", write_scenario(tmp_path), "--cluster", address, "--quiet"),
+            *("--out", tmp_path / "run"),
+        )
+    assert_one_clear_message(ended, 1, f"{address}: no dask worker came within 5 seconds")
 
 
 @pytest.mark.slow
