@@ -196,7 +196,8 @@ def restricted_mean(
 
     The mean is the area below S up to ``tau``; its variance the sum over the event times of
     ``A**2 d / (n (n - d))``, where ``A`` is the area from that time to ``tau`` (Klein and
-    Moeschberger 2003, section 4.5). ``n_rows`` is the number of the arm's events up to ``tau``;
+    Moeschberger 2003, section 4.5), without the factor ``m / (m - 1)`` for ``m`` events that some
+    packages add for small samples. ``n_rows`` is the number of the arm's events up to ``tau``;
     ``areas`` (n_rows,) is scratch.
     """
     if n_rows == 0:

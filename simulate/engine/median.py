@@ -28,9 +28,10 @@ def median(curve: Curve, n_rows: int, last: float) -> float:
     for j in range(n_rows):
         survival = curve.survival[j]
         if survival < 0.5 - HALF_TOLERANCE:
-            return curve.months[j]
+            return float(curve.months[j])
         if survival <= 0.5 + HALF_TOLERANCE:
-            return 0.5 * (curve.months[j] + (curve.months[j + 1] if j + 1 < n_rows else last))
+            following = curve.months[j + 1] if j + 1 < n_rows else last
+            return float(0.5 * (curve.months[j] + following))
     return np.inf
 
 
@@ -64,5 +65,5 @@ def _first_reached(margin: FloatArray, months: FloatArray, n_rows: int) -> float
     for j in range(n_rows):
         # Only the last of tied events has a limit.
         if margin[j] >= 0.0 and (j + 1 == n_rows or months[j + 1] > months[j]):
-            return months[j]
+            return float(months[j])
     return np.inf

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from functools import partial
 from typing import NamedTuple
 
 from twins.slow_kaplan_meier import slow_survival
@@ -41,16 +42,16 @@ def slow_terms(observed: Sequence[Observed], weight: WeightFunction) -> Iterator
     """Terms of every distinct event time of every stratum."""
     for stratum in sorted({o.stratum for o in observed}):
         members = [o for o in observed if o.stratum == stratum]
-        pairs = [(o.time, o.is_event) for o in members]
+        survival = partial(slow_survival, [(o.time, o.is_event) for o in members])
         for time in sorted({o.time for o in members if o.is_event}):
             at_risk = [o.is_experimental for o in members if o.time >= time]
             events = [o.is_experimental for o in members if o.time == time and o.is_event]
             n, d = len(at_risk), len(events)
             p = Fraction(sum(at_risk), n)
             shrunk = Fraction(n - d, n - 1) if n > 1 else Fraction(0)
-            before = slow_survival(pairs, math.nextafter(time, -math.inf))
+            before = survival(math.nextafter(time, -math.inf))
             yield Term(
-                weight(before, lambda month, pairs=pairs: slow_survival(pairs, month)),
+                weight(before, survival),
                 d * p - sum(events),
                 d * p * (1 - p) * shrunk,
             )
