@@ -108,7 +108,6 @@ def _on_workers(
     # Imported here: small runs do not need it, and it takes time.
     from joblib.externals.loky.process_executor import (  # noqa: PLC0415
         BrokenProcessPool,
-        TerminatedWorkerError,
     )
 
     left = dict.fromkeys(blocks)
@@ -122,17 +121,26 @@ def _on_workers(
                     yield block, result
         except BrokenProcessPool as error:
             if restarts == MOST_RESTARTS:
-                reason = "perhaps it was killed for want of memory"
-                if not isinstance(error, TerminatedWorkerError):
-                    # It could not read what it was sent, or its result could not be read.
-                    reason = " ".join(f"{error} {error.__cause__ or ''}".split())
                 raise SimulateError(
                     f"a worker process died {restarts + 1} times, each time before it had finished "
-                    f"its block: {reason}; try fewer --workers"
+                    f"its block: {_cause_of_death(error)}"
                 ) from None
             log.warning("a worker process died; its block is taken up again")
         else:
             return
+
+
+def _cause_of_death(error: Exception) -> str:
+    """What joblib knows about a broken pool, and what to do about it."""
+    from joblib.externals.loky.process_executor import (  # noqa: PLC0415
+        TerminatedWorkerError,
+    )
+
+    if isinstance(error, TerminatedWorkerError):
+        return "perhaps it was killed for want of memory; try fewer --workers"
+    # What it was sent could not be read there, or its result here: the cause ends with the error.
+    lines = [line for line in str(error.__cause__ or error).splitlines() if line.strip(' "')]
+    return f"{lines[-1].strip()}; has the installation changed meanwhile? try --workers 1"
 
 
 def _tasks(work: Work[T], blocks: Sequence[Block]) -> Iterator[Any]:

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from joblib.externals.loky.process_executor import BrokenProcessPool
+from joblib.externals.loky.process_executor import BrokenProcessPool, TerminatedWorkerError
 from twins.feature_scenarios import events, feature_scenario
 
 from simulate.api.blocks import Counts, start, work_on
-from simulate.api.inputs import with_simulation
+from simulate.api.inputs import planned_blocks, with_simulation
 from simulate.engine.arrays import Statistics
 from simulate.errors import SimulateError, StoreError
 from simulate.results.keep import Kept
@@ -80,6 +80,7 @@ class FakePool:
     def __init__(self) -> None:
         self.order: Callable[[int], Iterable[int]] = range
         self.deaths = 0
+        self.death: Exception = TerminatedWorkerError("a worker was killed")
         self.before_death = 0
         self.asked: list[tuple[list[Block], int]] = []
         self.closed = 0
@@ -99,7 +100,7 @@ class FakePool:
         for n_done, place in enumerate(self.order(len(tasks))):
             if self.deaths and n_done == self.before_death:
                 self.deaths -= 1
-                raise BrokenProcessPool("a worker was killed")
+                raise self.death
             function, arguments, keywords = tasks[place]
             yield function(*arguments, **keywords)
 
@@ -235,6 +236,20 @@ def test_workers_that_die_again_and_again_are_an_error(work: Naming, pool: FakeP
     assert work.noted() == ["prepared"]
 
 
+def test_workers_that_cannot_read_their_work_are_not_said_to_want_memory(
+    work: Naming, pool: FakePool
+) -> None:
+    pool.deaths = MOST_RESTARTS + 1
+    pool.death = BrokenProcessPool("A task has failed to un-serialize.")
+    trace = '"""\nTraceback (most recent call last):\n  File "x"\nImportError: no such name\n"""'
+    pool.death.__cause__ = RuntimeError(trace)  # as joblib hands it on
+    with pytest.raises(
+        SimulateError, match=r"its block: ImportError: no such name; .* try --workers 1$"
+    ) as caught:
+        list(over_blocks(work, blocks_of(FIVE_BLOCKS), workers=2))
+    assert "memory" not in str(caught.value)
+
+
 class Failing:
     """Work that cannot be done."""
 
@@ -322,7 +337,8 @@ def test_a_killed_worker_process_costs_no_block(
 def stored(tmp_path: Path) -> BlockWork[Kept]:
     """Work on a long run whose every block has a file, by name."""
     scenario = small_scenario(500 * BLOCK_TRIALS)
-    work = work_on(scenario, start(scenario, tmp_path / "folder", "summary", Counts()))
+    blocks = planned_blocks(scenario)
+    work = work_on(scenario, start(scenario, tmp_path / "folder", "summary", blocks, Counts()))
     assert work.folder is not None
     files = {block: work.folder.path / str(block.start) for block in work.folder.planned()}
     return replace(work, present=files)
