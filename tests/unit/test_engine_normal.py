@@ -124,7 +124,8 @@ def test_both_are_monotone() -> None:
     assert np.all(np.diff(quantile_of(np.arange(1.0, 400_001.0) * LEAST)) > 0.0)
     # Neighbours, where one formula takes over from the other.
     for cut in (0.075, 0.925):
-        assert np.all(np.diff(quantile_of(cut + np.arange(-2000, 2001) * 2.0**-50)) >= 0.0)
+        neighbours: FloatArray = cut + np.arange(-2000.0, 2001.0) * 2.0**-50
+        assert np.all(np.diff(quantile_of(neighbours)) >= 0.0)
 
 
 @pytest.mark.parametrize("kind", CDF_ARGUMENTS)
