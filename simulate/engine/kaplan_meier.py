@@ -32,8 +32,8 @@ class Curve(NamedTuple):
     survival : FloatArray
         S after the event; before the first it is 1.
     greenwood : FloatArray
-        The event's term ``1 / (n (n - 1))`` of Greenwood's sum, ``n`` at risk. 0 for ``n = 1``:
-        S is 0 from there on, and every multiple of the sum with it.
+        The event's term ``1 / (n (n - 1))`` of Greenwood's sum, ``n`` at risk. Some finite number
+        for ``n = 1``: S is 0 from there on, and with it whatever the term is multiplied by.
     """
 
     months: FloatArray
@@ -87,7 +87,7 @@ def _multiply_up(curve: Curve, n_rows: int) -> None:
         # One division for both.
         inverse = 1.0 / (at_risk * max(left, 1.0))
         curve.survival[j] = left * left * inverse
-        curve.greenwood[j] = inverse if left > 0.0 else 0.0
+        curve.greenwood[j] = inverse
     running_products(curve.survival, n_rows)
 
 

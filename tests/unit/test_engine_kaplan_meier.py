@@ -36,7 +36,7 @@ from simulate.engine.kaplan_meier import (
     survival_after,
     survival_variance,
 )
-from simulate.engine.median import median, median_limits
+from simulate.engine.median import LOG_LOG_2, median, median_limits
 
 Z95 = 1.959963984540054
 Z99 = 2.5758293035489004
@@ -174,6 +174,10 @@ def test_medians_and_their_limits(n: int, tied: bool) -> None:
                 rows = scratch(n_rows), scratch(n_rows)
                 limits = median_limits(curve, n_rows, quantile, *rows)
                 assert limits == pytest.approx(slow_median_limits(patients, quantile), rel=1e-15)
+
+
+def test_the_constant_of_the_limits() -> None:
+    assert pytest.approx(math.log(math.log(2.0)), rel=1e-15) == LOG_LOG_2
 
 
 def one_arm(*patients: tuple[float, bool]) -> tuple[Curve, int, float]:
