@@ -36,6 +36,12 @@ ESTIMATE_NONE = 0
 ESTIMATE_BRESLOW = 1
 ESTIMATE_EFRON = 2
 
+# Weights of a log-rank test.
+WEIGHTS_NONE = -1
+WEIGHTS_FLEMING_HARRINGTON = 0
+WEIGHTS_MODEST_BY_MONTH = 1
+WEIGHTS_MODEST_BY_SURVIVAL = 2
+
 # What happened to a patient by the end of that patient's own follow-up. The codes are weights of
 # places in one integer, so that a single sum counts patients (1 each), events and dropouts.
 COUNT_BITS = 21
@@ -123,7 +129,13 @@ class Plan(NamedTuple):
     stratified, estimate : IntArray, shape (n_hypotheses,)
         1 if the test is stratified; which Cox estimate.
     null_hazard_ratio : FloatArray, shape (n_hypotheses,)
-        The hazard ratio under the null hypothesis.
+        The hazard ratio under the null hypothesis; 1 with weights.
+    weights : IntArray, shape (n_hypotheses,)
+        Kind of weights of the test.
+    first_parameter, second_parameter : FloatArray, shape (n_hypotheses,)
+        Of the weights: exponents, or month or survival at which they stop to grow.
+    needs_months : int
+        1 if weights depend on the months of the events.
     """
 
     n_patients: int
@@ -155,6 +167,10 @@ class Plan(NamedTuple):
     stratified: IntArray
     estimate: IntArray
     null_hazard_ratio: FloatArray
+    weights: IntArray
+    first_parameter: FloatArray
+    second_parameter: FloatArray
+    needs_months: int
 
 
 class Patients(NamedTuple):
@@ -213,6 +229,9 @@ class Workspace(NamedTuple):
     picks: IntArray
     per_stratum: IntArray
     segment: IntArray
+    first_of_stratum: IntArray
+    months: FloatArray
+    survival: FloatArray
     stack: FloatArray
     last_cutoff: FloatArray
 
@@ -281,6 +300,9 @@ def new_workspace(plan: Plan) -> Workspace:
         picks=integers(n + plan.n_strata),
         per_stratum=integers(plan.n_strata + 1),
         segment=integers(plan.n_strata + 1),
+        first_of_stratum=integers(plan.n_strata + 1),
+        months=np.zeros(n + 1, dtype=np.float64),
+        survival=floats(),
         stack=np.zeros(len(plan.node_kind) + 1, dtype=np.float64),
         last_cutoff=np.zeros((len(plan.node_kind), 2), dtype=np.float64),
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from simulate.engine.allocation import (
@@ -13,24 +11,23 @@ from simulate.engine.allocation import (
     randomise_within_strata,
 )
 from simulate.engine.arrays import (
-    ESTIMATE_NONE,
     POISSON,
     STATUS_LOOK_SKIPPED,
-    STATUS_NO_INFORMATION,
     STATUS_TARGET_NOT_REACHED,
     Plan,
     Statistics,
     Workspace,
 )
 from simulate.engine.compile import inlined_kernel, kernel
-from simulate.engine.cox import cox
 from simulate.engine.cutoffs import count_entered, look_cutoff
-from simulate.engine.logrank import logrank, scan_risk_sets, scan_tied_risk_sets
+from simulate.engine.hypotheses import analyse_row
+from simulate.engine.logrank import scan_risk_sets, scan_tied_risk_sets
 from simulate.engine.ordering import (
     build_keys,
     count_outcomes,
     gather_segments,
     sort_keys,
+    ticks_per_month,
     unpack_counts,
 )
 from simulate.engine.philox import draw_core, draw_stratum
@@ -40,6 +37,7 @@ from simulate.engine.times import (
     poisson_entries,
     unit_exponentials,
 )
+from simulate.engine.weighted import scan_times
 
 
 @kernel
@@ -201,61 +199,6 @@ def write_counts(
 
 
 @inlined_kernel
-def analyse_row(
-    plan: Plan,
-    workspace: Workspace,
-    statistics: Statistics,
-    trial_row: int,
-    row: int,
-    n_sets: int,
-    n_tied: int,
-    status: int,
-) -> None:
-    """Test one hypothesis on the risk sets in the workspace, and write the rest of its row."""
-    hypothesis = plan.row_hypothesis[row]
-    observed = int(statistics.events_experimental[trial_row, row])
-    expected, information = logrank(
-        workspace.risk_sets,
-        n_sets,
-        n_tied,
-        plan.null_hazard_ratio[hypothesis],
-        workspace.float_scratch,
-        workspace.float_scratch_2,
-    )
-    score = expected - observed
-    z = np.nan
-    if information > 0.0:
-        z = score / math.sqrt(information)
-    else:
-        status |= STATUS_NO_INFORMATION
-    beta = np.nan
-    se = np.nan
-    if plan.estimate[hypothesis] != ESTIMATE_NONE:
-        start = -score / information if information > 0.0 else 0.0
-        beta, se, flag = cox(
-            workspace.risk_sets,
-            n_sets,
-            n_tied,
-            plan.estimate[hypothesis],
-            observed,
-            start,
-            workspace.float_scratch,
-            workspace.float_scratch_2,
-            workspace.float_scratch_3,
-        )
-        if flag != 0:
-            beta = np.nan
-            se = np.nan
-        status |= flag
-    statistics.status[trial_row, row] = status
-    statistics.score[trial_row, row] = score
-    statistics.information[trial_row, row] = information
-    statistics.z[trial_row, row] = z
-    statistics.estimate[trial_row, row] = beta
-    statistics.se[trial_row, row] = se
-
-
-@inlined_kernel
 def order_and_scan(
     plan: Plan, workspace: Workspace, hypothesis: int, n_entered: int, cutoff: float
 ) -> tuple[int, int]:
@@ -299,15 +242,26 @@ def order_and_scan(
     no_sets = int(np.int64(0))
     n_sets = no_sets
     n_tied = no_sets
+    n_months = no_sets
+    first_of_stratum = workspace.first_of_stratum
     for s in range(n_segments):
         # A slice, since a loop over signed indices from anywhere but 0 does not vectorise.
         part = keys[segment[s] : segment[s + 1]]
         sort_keys(part, len(part), workspace.buffer, workspace.places)
+        first_of_stratum[s] = n_sets
         n_sets, tied = scan_risk_sets(part, len(part), n_sets, risk_sets.counts)
         n_tied += tied
     if n_tied > 0:
         n_sets = no_sets
         for s in range(n_segments):
             part = keys[segment[s] : segment[s + 1]]
+            first_of_stratum[s] = n_sets
             n_sets = scan_tied_risk_sets(part, len(part), n_sets, risk_sets)
+    first_of_stratum[n_segments] = n_sets
+    if plan.needs_months:
+        for s in range(n_segments):
+            part = keys[segment[s] : segment[s + 1]]
+            n_months = scan_times(
+                part, len(part), ticks_per_month(cutoff), n_months, workspace.months
+            )
     return n_sets, n_tied

@@ -6,7 +6,13 @@ import math
 
 import numpy as np
 
-from simulate.engine.arrays import FloatArray, IntArray, RiskSets
+from simulate.engine.arrays import (
+    WEIGHTS_FLEMING_HARRINGTON,
+    WEIGHTS_MODEST_BY_MONTH,
+    FloatArray,
+    IntArray,
+    RiskSets,
+)
 from simulate.engine.compile import kernel
 from simulate.engine.elementary import exp, log
 from simulate.engine.kaplan_meier import count_until, running_products
@@ -17,11 +23,6 @@ from simulate.engine.logrank import (
     lane_sum,
 )
 from simulate.engine.ordering import CENSORED_BIT, PAYLOAD_BITS
-
-# Kinds of weights.
-FLEMING_HARRINGTON = 0
-MODEST_BY_MONTH = 1
-MODEST_BY_SURVIVAL = 2
 
 
 @kernel
@@ -88,13 +89,13 @@ def weights(
 ) -> None:
     """Weights of the event times, (n_sets,), from the ``survival`` of `pooled_survival`.
 
-    `FLEMING_HARRINGTON`: ``S**rho (1 - S)**gamma`` of the two parameters, both at least 0, where
-    ``0**0`` is 1 (Fleming and Harrington 1991). Modestly weighted (Magirr and Burman 2019):
-    ``1 / max(S, S*)``, where ``S*`` is the first parameter (`MODEST_BY_SURVIVAL`) or the stratum's
-    Kaplan-Meier estimate at that month, an event at it included (`MODEST_BY_MONTH`, which alone
-    needs the ``months`` of the event times).
+    Fleming and Harrington (1991): ``S**rho (1 - S)**gamma`` of the two parameters, both at least 0,
+    where ``0**0`` is 1. Modestly weighted (Magirr and Burman 2019): ``1 / max(S, S*)``, where
+    ``S*`` is the first parameter (`WEIGHTS_MODEST_BY_SURVIVAL`) or the stratum's Kaplan-Meier
+    estimate at that month, an event at it included (`WEIGHTS_MODEST_BY_MONTH`, which alone needs
+    the ``months`` of the event times).
     """
-    if kind == FLEMING_HARRINGTON:
+    if kind == WEIGHTS_FLEMING_HARRINGTON:
         for j in range(n_sets):
             out[j] = 1.0
         _multiply_by_power(survival, 0.0, 1.0, first_parameter, n_sets, out)
@@ -104,7 +105,7 @@ def weights(
         first = first_of_stratum[s]
         last = first_of_stratum[s + 1]
         lowest = first_parameter
-        if kind == MODEST_BY_MONTH:
+        if kind == WEIGHTS_MODEST_BY_MONTH:
             n_early = count_until(months[first:last], last - first, first_parameter)
             # Beyond the last event time no weight is capped.
             lowest = survival[first + n_early] if first + n_early < last else 0.0

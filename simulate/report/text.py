@@ -173,8 +173,8 @@ def _closed_form_line(scenario: Scenario, hypothesis: str) -> str:
     power = closed_form_power(scenario, hypothesis)
     if power is None:
         return (
-            f"{hypothesis}: no closed-form power (no single hazard ratio, an uncertain look or one "
-            "that adds no events, or another hypothesis that can stop the trial)."
+            f"{hypothesis}: no closed-form power (weights, no single hazard ratio, an uncertain "
+            "look or one that adds no events, or another hypothesis that can stop the trial)."
         )
     looks = scenario.hypotheses[hypothesis].analyses
     by_look = ", ".join(f"{value:.4f} by {look}" for value, look in zip(power, looks, strict=True))

@@ -24,6 +24,7 @@ from simulate.scenario.looks import (
 )
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import event_hazards, strata_cells
+from simulate.scenario.survival_tests import WeightedLogrankTest
 
 IF_NOT_REACHED = {
     "last_event": "at the last event",
@@ -213,8 +214,22 @@ def comparison_text(scenario: Scenario, hypothesis: str) -> str:
     test, arms = chosen.test, chosen.arms
     kind = "stratified log-rank test" if test.stratified else "log-rank test"
     null = test.null_hazard_ratio
-    of_null = f" of hazard ratio {number(null)}" if null != 1.0 else ""
-    return f"{arms.experimental} against {arms.control}, {kind}{of_null}"
+    detail = f" of hazard ratio {number(null)}" if null != 1.0 else ""
+    if isinstance(test, WeightedLogrankTest):
+        kind, detail = f"weighted {kind}", f", {_weights(test)}"
+    return f"{arms.experimental} against {arms.control}, {kind}{detail}"
+
+
+def _weights(test: WeightedLogrankTest) -> str:
+    """Weights of a test in words."""
+    if test.fleming_harrington is not None:
+        weights = test.fleming_harrington
+        return f"Fleming-Harrington ({number(weights.rho)}, {number(weights.gamma)})"
+    modest = test.modestly_weighted
+    if modest is not None and modest.delay_months is not None:
+        return f"modestly weighted up to month {number(modest.delay_months)}"
+    floor = modest.survival_floor if modest is not None else None
+    return f"modestly weighted down to survival {number(floor or 0.0)}"
 
 
 def rule_text(scenario: Scenario, hypothesis: str) -> str:

@@ -28,6 +28,7 @@ from simulate.scenario.resolve import (
     matching_cells,
     strata_cells,
 )
+from simulate.scenario.survival_tests import LogrankTest
 
 # The 99% quantile of the normal distribution.
 Z_99 = 2.3263478740408408
@@ -233,9 +234,9 @@ def closed_form_power(
     Returns
     -------
     list of float or None
-        None where there is no single hazard ratio, where trials may well lack a look's events or
-        have it at another time (`ExpectedLook.typical`), where a look adds no events to the one
-        before, or where another hypothesis can stop the trial.
+        None where the test is weighted, where there is no single hazard ratio, where trials may
+        well lack a look's events or have it at another time (`ExpectedLook.typical`), where a look
+        adds no events to the one before, or where another hypothesis can stop the trial.
     """
     log_hr = constant_log_hazard_ratio(scenario, hypothesis)
     stopping = scenario.stopping
@@ -245,6 +246,8 @@ def closed_form_power(
     if stopping.rejected == "all" and hypothesis not in stopping.hypotheses:
         return None
     chosen = scenario.hypotheses[hypothesis]
+    if not isinstance(chosen.test, LogrankTest):
+        return None
     limits = critical_values(scenario, hypothesis)
     expected = expected_looks(scenario) if expected is None else expected
     looks = [look for look in expected if look.analysis in limits]

@@ -34,6 +34,7 @@ from simulate.scenario.resolve import (
     matching_cells,
     strata_cells,
 )
+from simulate.scenario.survival_tests import LogrankTest, Test
 
 ESTIMATES = {
     "none": engine.ESTIMATE_NONE,
@@ -78,6 +79,7 @@ def pack(scenario: Scenario) -> Plan:
     starts, cumulative, rates = _accrual_steps(scenario.accrual)
     nodes = _Nodes(scenario, arms, len(cells))
     hypotheses = list(scenario.hypotheses.values())
+    weights = [_weights(hypothesis.test) for hypothesis in hypotheses]
     poisson = scenario.accrual.arrivals == "poisson"
     follow_up = scenario.follow_up
     return Plan(
@@ -110,7 +112,26 @@ def pack(scenario: Scenario) -> Plan:
         stratified=_integers(int(h.test.stratified) for h in hypotheses),
         estimate=_integers(ESTIMATES[h.test.estimate] for h in hypotheses),
         null_hazard_ratio=_floats(h.test.null_hazard_ratio for h in hypotheses),
+        weights=_integers(kind for kind, _, _ in weights),
+        first_parameter=_floats(first for _, first, _ in weights),
+        second_parameter=_floats(second for _, _, second in weights),
+        needs_months=int(any(kind == engine.WEIGHTS_MODEST_BY_MONTH for kind, _, _ in weights)),
     )
+
+
+def _weights(test: Test) -> tuple[int, float, float]:
+    """Kind of weights of a test, and their two parameters."""
+    if isinstance(test, LogrankTest):
+        return engine.WEIGHTS_NONE, 0.0, 0.0
+    if test.fleming_harrington is not None:
+        weights = test.fleming_harrington
+        return engine.WEIGHTS_FLEMING_HARRINGTON, weights.rho, weights.gamma
+    modest = test.modestly_weighted
+    if modest is not None and modest.delay_months is not None:
+        return engine.WEIGHTS_MODEST_BY_MONTH, modest.delay_months, 0.0
+    assert modest is not None
+    assert modest.survival_floor is not None
+    return engine.WEIGHTS_MODEST_BY_SURVIVAL, modest.survival_floor, 0.0
 
 
 def _has_own_data(scenario: Scenario, comparisons: Sequence[Comparison]) -> Iterator[int]:

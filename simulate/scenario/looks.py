@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from simulate.scenario.reading import closest, quoted
+from simulate.scenario.survival_tests import Test
 from simulate.scenario.tables import (
     MAX_PATIENTS,
     NotNegative,
@@ -160,22 +161,6 @@ class ArmPair(Table):
     control: str = Field(description="The arm it is compared with.")
 
 
-class LogrankTest(Sourced):
-    """A log-rank test, and the estimate that goes with it."""
-
-    kind: Literal["logrank"] = Field(description="The test.")
-    stratified: bool = Field(
-        default=False, description="Whether the test and the estimate are stratified by the cells."
-    )
-    estimate: Literal["cox_efron", "cox_breslow", "none"] = Field(
-        default="cox_efron",
-        description="Estimate of the hazard ratio: Cox's, by the handling of ties, or none.",
-    )
-    null_hazard_ratio: Positive = Field(
-        default=1.0, description="Hazard ratio under the null hypothesis."
-    )
-
-
 class Hypothesis(Sourced):
     """A hypothesis, its test, and its looks."""
 
@@ -183,7 +168,7 @@ class Hypothesis(Sourced):
     label: Text | None = Field(default=None, description="Name for reports.")
     endpoint: Endpoint = Field(description="The endpoint compared.")
     arms: ArmPair = Field(description="The arms compared.")
-    test: LogrankTest = Field(description="The test.")
+    test: Test = Field(description="The test.")
     analyses: tuple[str, ...] = filled(
         (),
         "The analyses it is tested at, in their order; default: the scenario's only one.",

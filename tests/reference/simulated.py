@@ -21,6 +21,7 @@ def trial(
     block_size: int | None = None,
     strata: dict[str, float] | None = None,
     null_hazard_ratio: float = 1.0,
+    fleming_harrington: tuple[float, float] | None = None,
 ) -> dict[str, Any]:
     """Tables of a two-arm trial; ``dropout`` is a hazard, or one for each arm."""
     hazards = dropout if isinstance(dropout, tuple) else (dropout, dropout)
@@ -63,6 +64,12 @@ def trial(
     }
     if strata is not None:
         scenario["strata"] = {"risk": strata}
+    if fleming_harrington is not None:
+        rho, gamma = fleming_harrington
+        test = scenario["hypotheses"]["pfs"]["test"]
+        del test["null_hazard_ratio"]
+        test["kind"] = "weighted_logrank"
+        test["fleming_harrington"] = {"rho": rho, "gamma": gamma}
     return scenario
 
 
@@ -74,6 +81,17 @@ def exponential(median: float) -> dict[str, Any]:
 def ratio_to_control(hazard_ratio: float) -> dict[str, Any]:
     """Control's hazard times a constant."""
     return {"relative_to": "control", "hazard_ratio": hazard_ratio}
+
+
+def _delayed(months: float, hazard_ratio: float) -> dict[str, Any]:
+    """Control's hazard, times a constant from a month on."""
+    return {
+        "relative_to": "control",
+        "hazard_ratios": [
+            {"from_month": 0.0, "hazard_ratio": 1.0},
+            {"from_month": months, "hazard_ratio": hazard_ratio},
+        ],
+    }
 
 
 def at_events(*numbers: int) -> dict[str, Any]:
@@ -160,6 +178,24 @@ SCENARIOS: dict[str, dict[str, Any]] = {
         patients=150,
         rates=[(0.0, 10.0)],
         analyses=at_events(90),
+    ),
+    "W3_FH01_lrsim": _lrstat(
+        control=_by_risk({"a": exponential(7.0), "b": exponential(14.0)}),
+        experimental=_delayed(4.0, 0.55),
+        patients=400,
+        rates=[(0.0, 400.0 / 24.0)],
+        analyses=at_events(280),
+        strata={"a": 0.4, "b": 0.6},
+        fleming_harrington=(0.0, 1.0),
+    ),
+    "D3_delayed_FH01_gs": _lrstat(
+        experimental=_delayed(3.0, 0.6),
+        dropout=0.005,
+        patients=400,
+        rates=[(0.0, 20.0)],
+        analyses=at_events(150, 280),
+        critical_values=[2.797, 1.977],
+        fleming_harrington=(0.0, 1.0),
     ),
     "W2_rpact": _rpact(),
     "D15_weibull_kappa0.7_trueHR.65": _rpact(

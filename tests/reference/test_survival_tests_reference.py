@@ -21,6 +21,7 @@ from twins.scanned import (
 )
 from twins.slow_trial import Observed
 
+from simulate.engine.arrays import WEIGHTS_FLEMING_HARRINGTON
 from simulate.engine.kaplan_meier import (
     Curve,
     compare_means,
@@ -31,7 +32,6 @@ from simulate.engine.kaplan_meier import (
     survival_variance,
 )
 from simulate.engine.median import median, median_limits
-from simulate.engine.weighted import FLEMING_HARRINGTON
 
 CASES = json.loads(
     Path(__file__).with_name("survival_tests_cases.json").read_text(encoding="utf-8")
@@ -76,7 +76,7 @@ def test_fleming_harrington(case: Case) -> None:
     plain, stratified = risk_sets_of(case, False), risk_sets_of(case, True)
     for name, expected in case["values"].items():
         rho, gamma = map(float, name.removeprefix("FH(").removesuffix(")").split(","))
-        weighting = Weighting(FLEMING_HARRINGTON, rho, gamma)
+        weighting = Weighting(WEIGHTS_FLEMING_HARRINGTON, rho, gamma)
         score, information = weighted_test(plain, weighting)
         # R's are negative where the experimental arm does better.
         assert score == pytest.approx(-expected["U"], rel=1e-9)
@@ -91,7 +91,7 @@ def test_components_of_maxcombo_and_their_correlations(case: Case) -> None:
     for name, expected in case["values"].items():
         sets = risk_sets_of(case, name.endswith("_strat"))
         weightings = [
-            Weighting(FLEMING_HARRINGTON, float(rho), float(gamma))
+            Weighting(WEIGHTS_FLEMING_HARRINGTON, float(rho), float(gamma))
             for rho, gamma in zip(expected["rho"], expected["gamma"], strict=True)
         ]
         tests = [weighted_test(sets, weighting) for weighting in weightings]

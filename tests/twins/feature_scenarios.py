@@ -54,6 +54,11 @@ def hypothesis(
     }
 
 
+def weighted(*analyses: str, stratified: bool = True, **weights: Any) -> Table:
+    test = {"kind": "weighted_logrank"} | weights
+    return hypothesis("new", "old", *analyses, stratified=stratified, **test)
+
+
 TWO_ARMS = {"new": {"pfs": relative("old", 0.6)}, "old": {"pfs": exponential(8.0)}}
 SMALL_AND_LARGE = {"site": {"small": 0.3, "large": 0.7}}
 FOUR_CELLS = {"risk": {"high": 0.4, "low": 0.6}, "site": {"a": 0.5, "b": 0.5}}
@@ -278,6 +283,35 @@ FEATURES: dict[str, Table] = {
         "hypotheses": {
             "across": hypothesis("new", "old", "first", "second", "third"),
             "within": hypothesis("new", "old", "second", stratified=True),
+        },
+    },
+    "weighted": {
+        "arms": OWN_HAZARDS,
+        "strata": FOUR_CELLS,
+        "accrual": {"patients": 70, "arrivals": "poisson", "rate_per_month": 9.0},
+        "analyses": {
+            "interim": {"trigger": events(25)},
+            "final": {"trigger": events(50)},
+        },
+        "hypotheses": {
+            "late": weighted("interim", "final", fleming_harrington={"rho": 0, "gamma": 1}),
+            "middle": weighted("final", fleming_harrington={"rho": 0.7, "gamma": 0.5}),
+            "modest": weighted("interim", "final", modestly_weighted={"delay_months": 4.0}),
+            "floor": weighted("final", modestly_weighted={"survival_floor": 0.5}),
+            "plain": hypothesis("new", "old", "interim", "final", stratified=True),
+            "late_across": weighted(
+                "final", stratified=False, fleming_harrington={"rho": 0, "gamma": 1}
+            ),
+        },
+    },
+    "weighted ties": {
+        "arms": ATOMS,
+        "strata": SMALL_AND_LARGE,
+        "accrual": {"patients": 64, "arrivals": "evenly_spaced", "rate_per_month": 4.0},
+        "analyses": {"final": {"trigger": events(50)}},
+        "hypotheses": {
+            "early": weighted("final", fleming_harrington={"rho": 1, "gamma": 0}),
+            "modest": weighted("final", stratified=False, modestly_weighted={"delay_months": 2.5}),
         },
     },
     "ties, Efron": {

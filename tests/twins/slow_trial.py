@@ -33,6 +33,7 @@ from simulate.scenario.looks import (
 )
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import strata_cells
+from simulate.scenario.survival_tests import LogrankTest, WeightedLogrankTest
 
 FAR = 40.0
 
@@ -150,6 +151,29 @@ def event_month(
     return max(patient.calendar_end for patient in patients)
 
 
+def slow_score(
+    observed: list[Observed], sets: list[RiskSet], test: LogrankTest | WeightedLogrankTest
+) -> tuple[float, float]:
+    """Score and information of a test, weighted or not."""
+    if isinstance(test, LogrankTest):
+        return slow_logrank(sets, test.null_hazard_ratio)
+    from twins import slow_weighted
+
+    if test.fleming_harrington is not None:
+        rho, gamma = test.fleming_harrington.rho, test.fleming_harrington.gamma
+        return slow_weighted.slow_weighted_logrank(
+            observed, slow_weighted.fleming_harrington(rho, gamma)
+        )
+    modest = test.modestly_weighted
+    assert modest is not None
+    if modest.delay_months is not None:
+        weight = slow_weighted.modest_by_month(modest.delay_months)
+    else:
+        assert modest.survival_floor is not None
+        weight = slow_weighted.modest_by_survival(modest.survival_floor)
+    return slow_weighted.slow_weighted_logrank(observed, weight)
+
+
 def slow_row(
     patients: list[Patient], hypothesis: Hypothesis, cutoff: float, status: int
 ) -> SlowRow:
@@ -171,7 +195,7 @@ def slow_row(
         for p in entered
     ]
     sets = risk_sets(observed)
-    score, information = slow_logrank(sets, hypothesis.test.null_hazard_ratio)
+    score, information = slow_score(observed, sets, hypothesis.test)
     z = score / math.sqrt(information) if information > 0.0 else math.nan
     status |= 0 if information > 0.0 else STATUS_NO_INFORMATION
     estimate = se = math.nan

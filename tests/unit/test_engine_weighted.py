@@ -29,21 +29,29 @@ from twins.slow_weighted import (
     slow_weighted_logrank,
 )
 
+from simulate.engine.arrays import (
+    WEIGHTS_FLEMING_HARRINGTON,
+    WEIGHTS_MODEST_BY_MONTH,
+    WEIGHTS_MODEST_BY_SURVIVAL,
+)
 from simulate.engine.logrank import events_experimental, logrank
 from simulate.engine.weighted import (
-    FLEMING_HARRINGTON,
-    MODEST_BY_MONTH,
-    MODEST_BY_SURVIVAL,
     weighted_logrank,
 )
 
-LOGRANK = Weighting(FLEMING_HARRINGTON, 0.0, 0.0)
+LOGRANK = Weighting(WEIGHTS_FLEMING_HARRINGTON, 0.0, 0.0)
 EXPONENTS = [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (0.5, 0.5), (0.0, 0.5), (1.0, 2.0)]
 EXPONENTS += [(0.3, 0.0), (0.0, 0.7), (2.5, 1.0)]
 WEIGHTINGS: list[tuple[Weighting, WeightFunction]] = [
-    *((Weighting(FLEMING_HARRINGTON, r, g), fleming_harrington(r, g)) for r, g in EXPONENTS),
-    *((Weighting(MODEST_BY_MONTH, t), modest_by_month(t)) for t in (0.1, 1.25, 4.0, 100.0)),
-    *((Weighting(MODEST_BY_SURVIVAL, s), modest_by_survival(s)) for s in (0.0, 0.5, 0.8, 1.0)),
+    *(
+        (Weighting(WEIGHTS_FLEMING_HARRINGTON, r, g), fleming_harrington(r, g))
+        for r, g in EXPONENTS
+    ),
+    *((Weighting(WEIGHTS_MODEST_BY_MONTH, t), modest_by_month(t)) for t in (0.1, 1.25, 4.0, 100.0)),
+    *(
+        (Weighting(WEIGHTS_MODEST_BY_SURVIVAL, s), modest_by_survival(s))
+        for s in (0.0, 0.5, 0.8, 1.0)
+    ),
 ]
 IDS = [" ".join(map(str, weighting)) for weighting, _ in WEIGHTINGS]
 CASES = [(n, tied, k) for n in (2, 3, 9, 60) for tied in (False, True) for k in (1, 3)]
@@ -153,24 +161,32 @@ def test_by_hand() -> None:
     observed = [Observed(t, True, arm) for t, arm in ((1.0, False), (2.0, True))]
     observed += [Observed(3.0, False, True), Observed(4.0, True, False)]
     sets = scanned(observed)
-    assert weights_of(sets, Weighting(FLEMING_HARRINGTON, 0.0, 1.0)).tolist() == [0.0, 0.25, 0.5]
-    assert weights_of(sets, Weighting(FLEMING_HARRINGTON, 1.0, 0.0)).tolist() == [1.0, 0.75, 0.5]
+    assert weights_of(sets, Weighting(WEIGHTS_FLEMING_HARRINGTON, 0.0, 1.0)).tolist() == [
+        0.0,
+        0.25,
+        0.5,
+    ]
+    assert weights_of(sets, Weighting(WEIGHTS_FLEMING_HARRINGTON, 1.0, 0.0)).tolist() == [
+        1.0,
+        0.75,
+        0.5,
+    ]
     # S(2) is 1/2, and S just before 2 is 3/4.
-    by_month = weights_of(sets, Weighting(MODEST_BY_MONTH, 2.0))
+    by_month = weights_of(sets, Weighting(WEIGHTS_MODEST_BY_MONTH, 2.0))
     assert by_month.tolist() == pytest.approx([1.0, 4.0 / 3.0, 2.0])
-    before = weights_of(sets, Weighting(MODEST_BY_MONTH, 1.999))
+    before = weights_of(sets, Weighting(WEIGHTS_MODEST_BY_MONTH, 1.999))
     assert before.tolist() == pytest.approx([1.0, 4.0 / 3.0, 4.0 / 3.0])
     # At risk 2 of 4, 2 of 3, 0 of 1 experimental.
-    score, information = weighted_test(sets, Weighting(FLEMING_HARRINGTON, 0.0, 1.0))
+    score, information = weighted_test(sets, Weighting(WEIGHTS_FLEMING_HARRINGTON, 0.0, 1.0))
     assert score == pytest.approx(0.25 * (2.0 / 3.0 - 1.0))
     assert information == pytest.approx(0.25**2 * 2.0 / 9.0)
 
 
 def test_zero_to_the_power_of_zero_is_one_and_of_anything_else_zero() -> None:
     sets = scanned(sample(11, 20, tied=False))
-    assert weights_of(sets, Weighting(FLEMING_HARRINGTON, 0.4, 0.0))[0] == 1.0
+    assert weights_of(sets, Weighting(WEIGHTS_FLEMING_HARRINGTON, 0.4, 0.0))[0] == 1.0
     for gamma in (1e-3, 0.5, 0.7, 1.0, 3.0):
-        assert weights_of(sets, Weighting(FLEMING_HARRINGTON, 0.0, gamma))[0] == 0.0
+        assert weights_of(sets, Weighting(WEIGHTS_FLEMING_HARRINGTON, 0.0, gamma))[0] == 0.0
 
 
 patients = st.lists(
@@ -249,7 +265,7 @@ def test_the_two_modest_weightings_agree_where_their_lowest_survival_does(
     sets = scanned(alone)
     lowest = float(slow_survival([(o.time, o.is_event) for o in alone], months))
     np.testing.assert_allclose(
-        weights_of(sets, Weighting(MODEST_BY_MONTH, months)),
-        weights_of(sets, Weighting(MODEST_BY_SURVIVAL, lowest)),
+        weights_of(sets, Weighting(WEIGHTS_MODEST_BY_MONTH, months)),
+        weights_of(sets, Weighting(WEIGHTS_MODEST_BY_SURVIVAL, lowest)),
         rtol=1e-13,
     )
