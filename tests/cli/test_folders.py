@@ -199,7 +199,7 @@ def test_commands_of_a_process_end_as_those_in_this_one(
 @pytest.mark.parametrize(
     ("signal_sent", "workers", "to_all"),
     [
-        (signal.SIGINT, 1, False),
+        pytest.param(signal.SIGINT, 1, False, marks=pytest.mark.slow),
         pytest.param(signal.SIGINT, 2, True, marks=pytest.mark.slow),  # Ctrl-C in a terminal
         pytest.param(signal.SIGINT, 2, False, marks=pytest.mark.slow),
         pytest.param(signal.SIGTERM, 1, False, marks=pytest.mark.slow),
