@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
@@ -18,6 +20,7 @@ FEWEST_BLOCKS_FOR_WORKERS = 4
 SECONDS_WORTH_WORKERS = 5.0
 MOST_RESTARTS = 5
 LOCAL_CLUSTER = "local"
+WATCH = "simulate-watch-parent"
 SECONDS_TO_ANSWER = 20.0
 
 T_co = TypeVar("T_co", covariant=True)
@@ -148,12 +151,28 @@ def _tasks(work: Work[T], blocks: Sequence[Block]) -> Iterator[Any]:
     from joblib import delayed  # noqa: PLC0415
 
     call = delayed(_named)
-    return (call(work.alone(block), block) for block in blocks)
+    here = platform.node(), os.getpid()
+    return (call(work.alone(block), block, *here) for block in blocks)
 
 
-def _named(work: Work[T], block: Block) -> tuple[Block, T]:
-    """Work on a block and say which one it is."""
+def _named(work: Work[T], block: Block, host: str, parent: int) -> tuple[Block, T]:
+    """Work on a block and say which one it is; process ``parent`` on ``host`` has asked for it."""
+    if (platform.node(), os.getppid()) == (host, parent):
+        _end_with(parent)
     return block, work(block)
+
+
+def _end_with(parent: int) -> None:
+    """End this worker process soon after its parent has been killed, which joblib does not."""
+    if any(thread.name == WATCH for thread in threading.enumerate()):
+        return
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, name=WATCH, daemon=True).start()
 
 
 @contextmanager

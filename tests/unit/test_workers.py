@@ -6,6 +6,9 @@ import logging
 import os
 import pickle
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -361,3 +364,32 @@ def test_what_is_sent_with_a_block_is_small(stored: BlockWork[Kept]) -> None:
         for one in (few, stored)
     ]
     assert tasks[0] == tasks[1] < len(blocks) * 20_000
+
+
+PARENT = """
+import os, signal, sys
+from pathlib import Path
+from unit.sleepers import Sleeper
+from simulate.runner.workers import over_blocks
+from simulate.runner.execute import blocks_of
+for _ in over_blocks(Sleeper(Path(sys.argv[1])), blocks_of(200_000), workers=2):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    paths = os.pathsep.join([str(Path(__file__).parents[1]), str(Path(__file__).parents[2])])
+    done = subprocess.run(
+        [sys.executable, "-c", PARENT, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": paths},
+        timeout=60,
+        check=False,
+        capture_output=True,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    workers = [int(file.name) for file in tmp_path.iterdir()]
+    assert len(workers) == 2
+    limit = time.monotonic() + 20.0
+    while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < limit:
+        time.sleep(0.1)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
