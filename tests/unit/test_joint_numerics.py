@@ -146,8 +146,9 @@ def test_pfs_that_is_os_leaves_no_progression() -> None:
         assert implied(OS_BASE, OS_BASE, table).probability_equal == pytest.approx(1.0, abs=1e-12)
 
 
-def test_tables_have_forty_bits() -> None:
+def test_tables_have_forty_bits_and_knots_where_hazards_change() -> None:
     table = solved("piecewise", 0.5)
+    assert np.all(np.isin(round_mantissa(np.array([6.1, 12.0, 18.0, 30.0])), table.months))
     for values in (table.months, table.cumulative):
         scaled = np.ldexp(np.frexp(values)[0], 40)
         assert np.array_equal(scaled, np.rint(scaled))
@@ -214,8 +215,9 @@ def test_the_mean_of_pfs_is_that_of_its_marginal(rho: float) -> None:
     )
 
 
-def test_immortal_patients_have_no_mean() -> None:
-    pfs = exponential(12.0)
+@pytest.mark.parametrize("last_slope", [0.06, 0.0])
+def test_immortal_patients_have_no_mean(last_slope: float) -> None:
+    pfs = Hazard(1.0, 1.0, (0.0, 60.0), (0.06, last_slope))
     os = Hazard(1.0, 1.0, (0.0, 60.0), (0.01, 0.0))
     table = latent_progression(pfs, os, 0.0, 120.0)
     assert isinstance(table, LatentProgression)
@@ -268,7 +270,13 @@ def test_feasible_correlations_where_the_condition_is_explicit() -> None:
     below = latent_progression(pfs, os, lowest - 0.01, horizon)
     assert isinstance(below, Infeasible)
     assert below.lowest_rho == lowest
-    assert isinstance(latent_progression(pfs, os, lowest, horizon), LatentProgression)
+    at_lowest = latent_progression(pfs, os, lowest, horizon)
+    assert isinstance(at_lowest, LatentProgression)
+    # Held level where it would fall by less than matters.
+    assert np.all(np.diff(at_lowest.cumulative) >= 0.0)
+    months = np.linspace(0.0, horizon, 500)[1:]
+    error = pfs_survival("other shapes", at_lowest, months) - pfs.survival(months)
+    assert np.max(np.abs(error)) < 1e-6
     # At the horizon f_PFS = P(TTP > t | OS = t) f_OS, up to what the tolerance lets pass.
     step = 1e-5
     f_pfs, f_os = (
