@@ -63,7 +63,7 @@ def main() -> None:
         )
         code = EXIT_BAD_INPUT
     except (KeyboardInterrupt, click.Abort):
-        click.echo("simulate: interrupted; nothing was written", err=True)
+        click.echo("simulate: interrupted", err=True)
         code = EXIT_INTERRUPTED
     except MemoryError:
         click.echo(

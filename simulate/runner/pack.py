@@ -124,8 +124,7 @@ def _weights(test: Test) -> tuple[int, float, float]:
     if isinstance(test, LogrankTest):
         return engine.WEIGHTS_NONE, 0.0, 0.0
     if test.fleming_harrington is not None:
-        weights = test.fleming_harrington
-        return engine.WEIGHTS_FLEMING_HARRINGTON, weights.rho, weights.gamma
+        return engine.WEIGHTS_FLEMING_HARRINGTON, *test.fleming_harrington.exponents
     modest = test.modestly_weighted
     if modest is not None and modest.delay_months is not None:
         return engine.WEIGHTS_MODEST_BY_MONTH, modest.delay_months, 0.0

@@ -41,6 +41,11 @@ class FlemingHarrington(Table):
         description="Exponent of 1 - S: above 0, late differences weigh more."
     )
 
+    @property
+    def exponents(self) -> tuple[float, float]:
+        """Rho and gamma."""
+        return self.rho, self.gamma
+
 
 class ModestlyWeighted(Table):
     """Weights ``1 / max(S(t-), floor)``, with S the survival of both arms together."""

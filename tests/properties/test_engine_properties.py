@@ -25,6 +25,7 @@ MONTHS = {"median_months", "scale_months", "month", "from_month", "maximum_month
     "calendar_months",
     "minimum_follow_up_months",
     "months_after_previous",
+    "delay_months",
 }
 RATES = {"rate", "rate_per_month"}
 BYTES = Statistics._fields

@@ -17,7 +17,7 @@ from twins.feature_scenarios import (
     feature_scenario,
     hypothesis,
 )
-from twins.slow_trial import Observed, risk_sets, slow_logrank
+from twins.slow_trial import Observed, risk_sets, slow_score
 
 from simulate.engine.arrays import Statistics
 from simulate.errors import ScenarioError
@@ -98,7 +98,7 @@ def test_z_follows_from_the_csv(name: str, number: int) -> None:
                 for row in rows
                 if row["arm"] in compared
             ]
-            score, information = slow_logrank(risk_sets(observed), chosen.test.null_hazard_ratio)
+            score, information = slow_score(observed, risk_sets(observed), chosen.test)
             if math.isnan(look.z):
                 assert information == 0.0
             else:
