@@ -16,11 +16,11 @@ help: ## List the targets
 study: $(VENV)/installed ## Set up, then simulate the belzutifan study (SCENARIO=FILE for another)
 	$(BIN)/simulate run $(SCENARIO)
 
-test: $(VENV)/installed-test ## Set up, then run the tests (about five minutes)
-	$(BIN)/python -m pytest
+test: $(VENV)/installed-test ## Set up, then run the tests (three to five minutes on two cores)
+	$(BIN)/python -m pytest -n auto
 
 slow: $(VENV)/installed-test ## Run the tests that take longer
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n auto
 
 validate: $(VENV)/installed-test ## Run the tests that take longest
 	$(BIN)/python -m pytest -m validate
