@@ -18,7 +18,7 @@ from simulate.results.tallies import Tallies, combine
 from simulate.results.twins import twins
 from simulate.runner.execute import BLOCK_TRIALS, Block
 from simulate.runner.files import size_in_words
-from simulate.runner.folder import RunFolder, free_bytes, start_folder
+from simulate.runner.folder import RunFolder, free_bytes, has_manifest, real_path, start_folder
 from simulate.runner.manifest import SUMMARY, new_manifest
 from simulate.runner.pack import pack
 from simulate.runner.work import BlockWork, Done
@@ -73,14 +73,14 @@ def start(
     """Make the run folder, or go on in it, if there is room for those of ``blocks`` it lacks."""
     manifest = new_manifest(scenario, BLOCK_TRIALS, keep)
     # Before anything is written: what is refused leaves no trace.
-    _check_room(RunFolder(path.absolute(), manifest), scenario, keep, blocks)
+    _check_room(RunFolder(real_path(path), manifest), scenario, keep, blocks)
     folder, counts.changes = start_folder(path, manifest)
     return folder
 
 
 def _check_room(folder: RunFolder, scenario: Scenario, keep: Keep, blocks: Sequence[Block]) -> None:
     """Refuse blocks for which the disk has no room."""
-    present = folder.present() if folder.path.is_dir() else {}
+    present = folder.present() if has_manifest(folder.path) else {}
     n_missing = sum(block not in present for block in blocks)
     needed = expected_bytes(scenario, keep) * n_missing / len(folder.planned())
     free = free_bytes(folder.path)

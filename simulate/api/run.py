@@ -181,4 +181,5 @@ def load_run(
         scenario = with_simulation(scenario, trials, None)
     work = replace(work_on(scenario, folder), repairs=False)
     done = over_blocks(work, blocks, workers=workers, progress=progress)
-    return result_of(scenario, blocks, counted(done, Counts()))
+    result = result_of(scenario, blocks, counted(done, Counts()))
+    return replace(result, planned_trials=folder.manifest.trials) if missing else result

@@ -5,6 +5,8 @@ Exit codes: 0 done; 1 something failed; 2 bad input, nothing was done; 130 inter
 
 from __future__ import annotations
 
+import contextlib
+import io
 import signal
 import sys
 
@@ -43,6 +45,9 @@ def main() -> None:
 
     # What batch systems send before they kill: end as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(standalone_mode=False)
     except ScenarioError as error:
@@ -65,6 +70,10 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("simulate: interrupted", err=True)
         code = EXIT_INTERRUPTED
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            click.echo(f"simulate: {error.strerror or error}", err=True)
+        code = EXIT_FAILED
     except MemoryError:
         click.echo(
             "simulate: there is not enough memory; fewer --workers, or --keep summary, need less",

@@ -58,7 +58,7 @@ def open_console(*, stderr: bool = False, quiet: bool = False) -> Console:
     """Open a console on standard output or standard error."""
     from rich.console import Console
 
-    console = Console(stderr=stderr, quiet=quiet)
+    console = Console(stderr=stderr, quiet=quiet, markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
         # In a file nothing should be wrapped.
         console.width = FILE_WIDTH

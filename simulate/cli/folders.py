@@ -138,7 +138,7 @@ def verify(context: click.Context, folder: Path, blocks: int, quiet: bool) -> No
     compile_engine(stderr)
     with progress_of(open_folder(folder).manifest.trials, stderr) as progress:
         found = api.verify(folder, blocks, progress=progress)
-    for line in (*found.wrong, *(f"missing: {_trials(block)}" for block in found.missing)):
+    for line in (*found.wrong, *_listed("missing: ", [_trials(block) for block in found.missing])):
         click.echo(line)
     click.echo(
         f"{found.right:,} files are right; {found.repeated:,} blocks simulated again gave the same "

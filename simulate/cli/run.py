@@ -151,6 +151,8 @@ def _check_options(
     out: str | None, keep: str, shard: Shard | None, figure: str | None, as_json: bool
 ) -> None:
     """Refuse options that do not go together."""
+    if out is not None and not out.strip():
+        raise click.UsageError("--out needs the name of a folder (given: an empty one)")
     if out is None and (shard is not None or keep != "rows"):
         raise click.UsageError(f"--{'keep' if shard is None else 'shard'} needs --out DIR")
     if shard is not None and (figure is not None or as_json):

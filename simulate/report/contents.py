@@ -23,7 +23,7 @@ from simulate.scenario.models import Scenario
 FAILURES = (
     ("look_skipped", "look not held"),
     ("target_not_reached", "number of events never reached"),
-    ("no_information", "no events to test"),
+    ("no_information", "nothing to test"),
     ("estimate_infinite", "hazard ratio infinite"),
     ("estimate_not_converged", "hazard ratio not converged"),
 )
@@ -34,6 +34,13 @@ METHODS = {
     f"{LOOK_TIME_TOLERANCE:.0%}",
     EXPECTED_COUNTS: "patients, events, dropouts at a fixed month: exact",
 }
+
+
+def partial_text(result: Result) -> str:
+    """Say that trials are missing, and how many."""
+    planned = result.planned_trials or 0
+    missing = planned - result.scenario.simulation.trials
+    return f"partial: {missing:,} of {planned:,} planned trials are missing"
 
 
 def rejection_name(scenario: Scenario, hypothesis: str) -> str:

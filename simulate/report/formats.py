@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from simulate.report.contents import (
     METHODS,
     notes,
+    partial_text,
     rejection_name,
     result_lines,
     twin_cells,
@@ -84,6 +85,8 @@ def to_markdown(result: Result) -> str:
         f"{simulation.trials:,} simulated trials, seed {simulation.seed}. Monte Carlo standard "
         f"errors in brackets. Quantiles {_text(result.quantiles)}.",
     ]
+    if result.planned_trials is not None:
+        lines += ["", f"**{_text(partial_text(result))}**"]
     for name in result.scenario.hypotheses:
         lines += ["", *_hypothesis(result, name)]
     if len(result.scenario.hypotheses) > 1:

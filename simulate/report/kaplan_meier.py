@@ -92,7 +92,7 @@ def _test_text(look: Look) -> str:
     parts = []
     if not np.isnan(ratio):
         parts.append(f"hazard ratio {ratio:.3f} (95% limits {low:.3f} to {high:.3f})")
-    parts.append("no events to test" if np.isnan(look.z) else f"z {look.z:.2f}")
+    parts.append("nothing to test" if np.isnan(look.z) else f"z {look.z:.2f}")
     return f"{', '.join(parts)}: {look.verdict}"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from simulate.report.contents import (
     METHODS,
     notes,
+    partial_text,
     rejection_name,
     result_lines,
     twin_cells,
@@ -40,6 +41,8 @@ def print_result(result: Result, console: Console) -> None:
     simulation = scenario.simulation
     say(console, scenario.title, "bold")
     say(console, f"{simulation.trials:,} simulated trials, seed {simulation.seed}")
+    if result.planned_trials is not None:
+        say(console, partial_text(result), "bold red")
     say(console, "Monte Carlo standard errors in brackets")
     if not result.tallies.are_exact:
         say(console, f"quantiles {result.quantiles}")

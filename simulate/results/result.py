@@ -40,6 +40,8 @@ class Result:
     statistics : Statistics or None
         A row a (trial, analysis, hypothesis), as arrays of shape (n_trials, n_rows); None if the
         rows were not kept.
+    planned_trials : int or None
+        Trials of the run folder, where these are only some of them, and not the first ones.
     """
 
     scenario: Scenario
@@ -47,6 +49,7 @@ class Result:
     operating_characteristics: tuple[Row, ...]
     twins: tuple[Twin, ...]
     statistics: Statistics | None = None
+    planned_trials: int | None = None
 
     @property
     def quantiles(self) -> str:
@@ -103,6 +106,7 @@ class Result:
             "format_version": JSON_VERSION,
             "title": scenario.title,
             "trials": scenario.simulation.trials,
+            "planned_trials": self.planned_trials or scenario.simulation.trials,
             "seed": scenario.simulation.seed,
             "stream_version": STREAM_VERSION,
             "data_hash": data_hash(scenario),

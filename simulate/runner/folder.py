@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import re
 import shutil
@@ -129,7 +130,7 @@ class RunFolder:
                 number += 1
             # Another run may have moved it already.
             with contextlib.suppress(FileNotFoundError):
-                file.rename(place)
+                _move(file, place)
         except OSError as error:
             raise _unwritable(self.rejected, error) from None
         return place
@@ -205,7 +206,7 @@ def open_folder(path: Path) -> RunFolder:
     StoreError
         If its manifest cannot be used.
     """
-    path = path.absolute()
+    path = real_path(path)
     try:
         data = (path / MANIFEST).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
@@ -237,8 +238,8 @@ def start_folder(path: Path, manifest: Manifest) -> tuple[RunFolder, list[str]]:
     StoreError
         If it cannot be written.
     """
-    path = path.absolute()
-    if not _has_manifest(path):
+    path = real_path(path)
+    if not has_manifest(path):
         _make(path)
     # Two runs that start at once must not both find no manifest.
     try:
@@ -250,7 +251,7 @@ def start_folder(path: Path, manifest: Manifest) -> tuple[RunFolder, list[str]]:
 
 def _start(path: Path, manifest: Manifest) -> tuple[RunFolder, list[str]]:
     """Write the manifest, or compare it with the one that is there."""
-    if not _has_manifest(path):
+    if not has_manifest(path):
         folder = RunFolder(path, manifest)
         _write_manifest(folder)
         return folder, []
@@ -274,7 +275,14 @@ def _start(path: Path, manifest: Manifest) -> tuple[RunFolder, list[str]]:
     return folder, changes
 
 
-def _has_manifest(path: Path) -> bool:
+def has_manifest(path: Path) -> bool:
+    """Whether there is a run folder at ``path``, whole or not.
+
+    Raises
+    ------
+    StoreError
+        If that cannot be told.
+    """
     try:
         return (path / MANIFEST).exists()
     except OSError as error:
@@ -291,7 +299,7 @@ def _make(path: Path) -> None:
     except OSError as error:
         raise _unwritable(path, error) from None
     # Another run may have written the manifest by now.
-    if others and not _has_manifest(path):
+    if others and not has_manifest(path):
         raise RefusedError(
             f"{path}: is not empty and no run folder (it holds {others[0].name}); give another "
             "--out, or an empty folder"
@@ -332,6 +340,31 @@ def _refuse_other(path: Path, there: Manifest, wanted: Manifest) -> None:
             "\n".join(f"{path}: holds another run: {line}" for line in different)
             + "\ngive another --out, or the scenario, seed and trials of the folder"
         )
+
+
+def real_path(path: Path) -> Path:
+    """Path without links or dots: the neighbour of a link is not that of the folder.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be followed.
+    """
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:
+        raise StoreError(f"{path}: cannot be followed: {error}") from None
+
+
+def _move(file: Path, place: Path) -> None:
+    """Rename a file, or copy and remove it where the place is on another disk."""
+    try:
+        file.rename(place)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        write_whole(place, file.read_bytes())
+        file.unlink()
 
 
 def free_bytes(path: Path) -> int:

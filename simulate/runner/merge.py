@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from simulate.errors import RefusedError, StoreError
 from simulate.runner.execute import Block
-from simulate.runner.folder import RunFolder, open_folder, start_folder
+from simulate.runner.folder import RunFolder, has_manifest, open_folder, start_folder
 
 
 class Merged(NamedTuple):
@@ -42,6 +42,8 @@ def merge_folders(paths: Sequence[Path], out: Path) -> Merged:
     first = sources[0]
     for source in sources[1:]:
         _refuse_other(first, source)
+    if has_manifest(out):
+        _refuse_other(first, open_folder(out))
     target, _ = start_folder(out, first.manifest)
     complaints: list[str] = []
     present = _right(target, complaints)

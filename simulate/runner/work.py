@@ -76,8 +76,9 @@ class BlockWork(Generic[T]):
     repairs: bool = True
 
     def prepare(self) -> None:
-        """Compile the engine, or load it from the cache."""
-        compile_kernels(self.plan)
+        """Compile the engine, or load it from the cache, if anything is to be simulated."""
+        if self.repairs:
+            compile_kernels(self.plan)
 
     def alone(self, block: Block) -> BlockWork[T]:
         """The same, with the file of one block only."""

@@ -21,6 +21,11 @@ from simulate.scenario.references import check_distinct, check_name, check_selec
 
 MAX_TRIGGER_DEPTH = 8
 
+# Names that results have for themselves.
+OVERALL = "overall"
+ANY = "any"
+ALL = "all"
+
 
 def check_analyses(draft: Draft) -> Iterator[Finding]:
     """Check the triggers of all analyses, and that each analysis is used.
@@ -133,10 +138,17 @@ def check_hypotheses(draft: Draft) -> Iterator[Finding]:
     Finding
         What is wrong.
     """
+    for name in draft.analyses or {}:
+        if name == OVERALL:
+            rule = f"must not be '{OVERALL}', which in results is the end of the trial"
+            yield Finding(("analyses", name), rule)
     for name, hypothesis in (draft.hypotheses or {}).items():
+        path = ("hypotheses", name)
+        if name in {ANY, ALL}:
+            rule = f"must not be '{name}', which in results stands for several hypotheses"
+            yield Finding(path, rule)
         if hypothesis is None:
             continue
-        path = ("hypotheses", name)
         for role in ("experimental", "control"):
             arm = getattr(hypothesis.arms, role)
             yield from check_name(arm, draft.arms, "an arm", (*path, "arms", role))

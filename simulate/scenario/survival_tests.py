@@ -7,9 +7,11 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from simulate.scenario.reading import did_you_mean, quoted, toml_text
-from simulate.scenario.tables import NotNegative, Positive, Sourced, Table, rule_error
+from simulate.scenario.tables import Positive, Sourced, Table, rule_error
 
 KINDS = ("logrank", "weighted_logrank")
+# Beyond, squares of weights would vanish.
+Exponent = Annotated[float, Field(ge=0, le=20)]
 
 
 class OfRiskSets(Sourced):
@@ -36,10 +38,8 @@ class LogrankTest(OfRiskSets):
 class FlemingHarrington(Table):
     """Weights ``S(t-)^rho (1 - S(t-))^gamma``, with S the survival of both arms together."""
 
-    rho: NotNegative = Field(description="Exponent of S: above 0, early differences weigh more.")
-    gamma: NotNegative = Field(
-        description="Exponent of 1 - S: above 0, late differences weigh more."
-    )
+    rho: Exponent = Field(description="Exponent of S: above 0, early differences weigh more.")
+    gamma: Exponent = Field(description="Exponent of 1 - S: above 0, late differences weigh more.")
 
     @property
     def exponents(self) -> tuple[float, float]:

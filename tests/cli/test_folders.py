@@ -443,3 +443,25 @@ def test_what_is_no_run_folder_is_refused(verb: str, tmp_path: Path) -> None:
         assert_one_clear_message(ended, 2, f"{path}: is no run folder: it has no manifest.json")
         assert ended.stdout == ""
     assert contents(tmp_path) == {"file": b"mine"}
+
+
+def test_a_partial_result_says_so_everywhere(out: Path) -> None:
+    blocks(out)[0].unlink()
+    told = "partial: 20,000 of 50,000 planned trials are missing"
+    for form in ("table", "markdown"):
+        assert told in in_process("show", str(out), "--partial", "--format", form).stdout
+    found = json.loads(in_process("show", str(out), "--partial", "--json").stdout)
+    assert (found["trials"], found["planned_trials"]) == (30_000, 50_000)
+
+
+def test_brackets_in_the_name_of_a_folder_are_no_markup(tiny: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "o[red][x"
+    ended = in_process("run", str(tiny), "--trials", "1000", "--out", str(folder))
+    assert ended.code == 0
+    assert "o[red][x: 1 blocks simulated" in ended.stderr
+
+
+def test_a_folder_without_a_name_is_refused(tiny: Path) -> None:
+    ended = in_process("run", str(tiny), "--out", "")
+    assert ended.code == 2
+    assert "--out needs the name of a folder" in ended.stderr

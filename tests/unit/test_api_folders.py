@@ -176,8 +176,11 @@ def test_an_incomplete_folder_is_loaded_only_if_that_is_asked_for(copied: Path) 
     keep = kept_in(copied)
     as_many = with_simulation(SCENARIO, 3 * BLOCK_TRIALS, None)
     assert partial.scenario == as_many
-    fresh = copied.with_name("fresh")
-    assert json_of(partial) == json_of(simulate.run(as_many, out=fresh, keep=keep))
+    assert partial.planned_trials == 4 * BLOCK_TRIALS + 77
+    fresh = simulate.run(as_many, out=copied.with_name("fresh"), keep=keep)
+    assert fresh.planned_trials is None
+    assert json_of(replace(partial, planned_trials=None)) == json_of(fresh)
+    assert json_of(partial) != json_of(fresh)
 
 
 def test_partial_takes_the_blocks_there_are(copied: Path, plain: Result) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Iterator
@@ -204,6 +205,27 @@ def test_files_set_aside_keep_their_content(folder: RunFolder) -> None:
     # Another run may have taken it already.
     folder.set_aside(file)
     assert len(list(rejected(folder.path).iterdir())) == 3
+
+
+def test_files_are_set_aside_on_another_disk(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, target: Path) -> Path:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    file = folder.present()[THREE[0]]
+    data = file.read_bytes()
+    monkeypatch.setattr(Path, "rename", refuse)
+    place = folder.set_aside(file)
+    assert place.read_bytes() == data
+    assert not file.exists()
+
+
+def test_a_link_to_a_folder_is_the_folder(folder: RunFolder, tmp_path: Path) -> None:
+    link = tmp_path / "elsewhere" / "link"
+    link.parent.mkdir()
+    link.symlink_to(folder.path)
+    assert open_folder(link).rejected == folder.rejected
 
 
 def test_what_cannot_be_set_aside_is_said(folder: RunFolder) -> None:

@@ -137,7 +137,21 @@ def test_a_place_of_another_run_is_refused(
 ) -> None:
     out = small_folder(tmp_path / "out", small_manifest(trials=330, seed=6), slice(1))
     before = contents(out.path)
-    with pytest.raises(RefusedError, match="seed: the folder has 6, asked for is 5"):
+    with pytest.raises(RefusedError, match=r"its seed is 6, that of .* is 5"):
+        merge_folders(paths(shards), out.path)
+    assert contents(out.path) == before
+
+
+@pytest.mark.parametrize("changed", ["design", "packages"])
+def test_a_place_with_another_design_or_other_versions_is_refused(
+    shards: list[RunFolder], tmp_path: Path, manifest: Manifest, changed: str
+) -> None:
+    older = manifest.packages | {"pyarrow": "17.0.0"}
+    other = replace(manifest, packages=older) if changed == "packages" else manifest
+    other = replace(other, design_hash="0" * 64) if changed == "design" else other
+    out, _ = start_folder(tmp_path / "out", other)
+    before = contents(out.path)
+    with pytest.raises(RefusedError, match=r"design_hash is 0000|pyarrow': '17\.0\.0'"):
         merge_folders(paths(shards), out.path)
     assert contents(out.path) == before
 

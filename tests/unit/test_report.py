@@ -374,7 +374,7 @@ def test_failures_are_told_each_in_a_line() -> None:
     words = f"number of events never reached in {with_error(missed)} of the trials"
     assert f"  test at all: {words}" in text
     hardly = printed(result_of("hardly any patients"))
-    assert "  across at first: no events to test in " in hardly
+    assert "  across at first: nothing to test in " in hardly
     assert "  across at second: hazard ratio infinite in " in hardly
     assert "hazard ratio not converged" not in hardly
 

@@ -89,7 +89,7 @@ def test_what_did_not_exist_is_said() -> None:
     text = printed(replay_trial(feature_scenario("hardly any patients"), 7))
     assert "conclusion      not rejected  rejected  not held" in text
     for line in (
-        "first: no events to test",
+        "first: nothing to test",
         "second: hazard ratio infinite",
         "third: look not held",
         "third: number of events never reached",
@@ -229,7 +229,7 @@ def test_without_events_or_an_estimate_that_is_said(
 ) -> None:
     none = replay_trial(feature_scenario("hardly any patients"), 7)
     (axes,) = Drawn(none, "first", monkeypatch, tmp_path).panels
-    assert axes.get_title() == "across\nno events to test: not rejected"
+    assert axes.get_title() == "across\nnothing to test: not rejected"
     legend = axes.get_legend()
     assert legend is not None
     assert legend.get_texts()[0].get_text() == "new\nmedian not reached; 0 events in 0 patients"
