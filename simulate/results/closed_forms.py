@@ -118,7 +118,7 @@ def expected_looks(scenario: Scenario) -> list[ExpectedLook]:
     groups = trial_groups(scenario)
     accrual = trial_accrual(scenario)
     looks: list[ExpectedLook] = []
-    previous, all_fixed, last_trigger = 0.0, True, None
+    previous, all_fixed, all_come, last_trigger = 0.0, True, True, None
     for name, analysis in scenario.analyses.items():
         own = _expected_month(scenario, accrual, analysis.trigger, previous)
         month = max(own.month, previous)
@@ -130,14 +130,24 @@ def expected_looks(scenario: Scenario) -> list[ExpectedLook]:
                 analysis=name,
                 month=month,
                 fixed=all_fixed,
-                typical=all_fixed or (own.sure and in_order and math.isfinite(month)),
+                typical=all_fixed or (own.sure and in_order and all_come and math.isfinite(month)),
                 patients=_by_arm(scenario, groups, counts.patients[:, 0]),
                 events=_by_arm(scenario, groups, counts.events[:, 0]),
                 dropouts=_by_arm(scenario, groups, counts.dropouts[:, 0]),
             )
         )
-        previous, last_trigger = month, analysis.trigger
+        last_trigger = analysis.trigger
+        if math.isfinite(month) or not _may_be_skipped(analysis.trigger):
+            previous = month
+        else:
+            # Later looks do not wait for it, but the trials that have it make them vary.
+            all_come = False
     return looks
+
+
+def _may_be_skipped(trigger: Trigger) -> bool:
+    """Whether trials without the events do without the look."""
+    return isinstance(trigger, EventTrigger) and trigger.if_not_reached == "skip"
 
 
 def _in_order(first: Trigger | None, second: Trigger) -> bool:

@@ -288,3 +288,22 @@ def test_power_with_no_effect_is_the_level() -> None:
     test = {"test": hypothesis("new", "old", "look1") | {"critical_values": [1.96]}}
     (power,) = closed_form_power(scenario_of(events(50), arms=null, hypotheses=test), "test") or []
     assert power == pytest.approx(norm.sf(1.96), rel=1e-9)
+
+
+def test_a_look_that_is_not_expected_does_not_take_later_ones_with_it() -> None:
+    scenario = feature_scenario(
+        "plain",
+        analyses={
+            "first": {"trigger": {"calendar_months": 10.0}},
+            "never": {"trigger": events(90, "skip")},
+            "last": {"trigger": {"months_after_previous": 6.0}},
+        },
+        hypotheses={
+            "test": hypothesis("new", "old", "first", "never", "last"),
+        },
+        follow_up={"maximum_months": 4.0},
+    )
+    first, never, last = expected_looks(scenario)
+    assert (first.month, first.typical) == (10.0, True)
+    assert (never.month, never.typical) == (math.inf, False)
+    assert (last.month, last.typical) == (16.0, False)
