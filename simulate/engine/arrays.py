@@ -130,7 +130,7 @@ class Plan(NamedTuple):
         1 if the test is stratified; which Cox estimate.
     null_hazard_ratio : FloatArray, shape (n_hypotheses,)
         The hazard ratio under the null hypothesis; 1 with weights.
-    weights : IntArray, shape (n_hypotheses,)
+    weight_kind : IntArray, shape (n_hypotheses,)
         Kind of weights of the test.
     first_parameter, second_parameter : FloatArray, shape (n_hypotheses,)
         Of the weights: exponents, or month or survival at which they stop to grow.
@@ -167,7 +167,7 @@ class Plan(NamedTuple):
     stratified: IntArray
     estimate: IntArray
     null_hazard_ratio: FloatArray
-    weights: IntArray
+    weight_kind: IntArray
     first_parameter: FloatArray
     second_parameter: FloatArray
     needs_months: int

@@ -17,7 +17,12 @@ from simulate.engine.arrays import (
 from simulate.engine.compile import inlined_kernel
 from simulate.engine.cox import cox
 from simulate.engine.logrank import logrank
-from simulate.engine.weighted import hypergeometric, pooled_survival, weighted_logrank, weights
+from simulate.engine.weighted import (
+    event_weights,
+    hypergeometric,
+    pooled_survival,
+    weighted_logrank,
+)
 
 
 @inlined_kernel
@@ -34,7 +39,7 @@ def analyse_row(
     """Test a hypothesis and write its row, all but the cutoff and the counts."""
     hypothesis = plan.row_hypothesis[row]
     observed = int(statistics.events_experimental[trial_row, row])
-    if plan.weights[hypothesis] == WEIGHTS_NONE:
+    if plan.weight_kind[hypothesis] == WEIGHTS_NONE:
         expected, information = logrank(
             workspace.risk_sets,
             n_sets,
@@ -87,8 +92,8 @@ def weighted_score(
     pooled_survival(
         workspace.risk_sets, n_sets, n_tied, workspace.first_of_stratum, n_strata, survival
     )
-    weights(
-        plan.weights[hypothesis],
+    event_weights(
+        plan.weight_kind[hypothesis],
         plan.first_parameter[hypothesis],
         plan.second_parameter[hypothesis],
         survival,
@@ -114,6 +119,6 @@ def weighted_score(
 @inlined_kernel
 def cox_start(plan: Plan, hypothesis: int, score: float, information: float) -> float:
     """Where the search for the hazard ratio begins: one step from no effect, if that is known."""
-    if information > 0.0 and plan.weights[hypothesis] == WEIGHTS_NONE:
+    if information > 0.0 and plan.weight_kind[hypothesis] == WEIGHTS_NONE:
         return -score / information
     return 0.0

@@ -76,7 +76,7 @@ def pooled_survival(
 
 
 @kernel
-def weights(
+def event_weights(
     kind: int,
     first_parameter: float,
     second_parameter: float,

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from simulate.engine.arrays import Statistics
 from simulate.errors import RefusedError, StoreError
 from simulate.results.pairs import Figure, Pairs, RejectionPairs, combined, pairs_of
+from simulate.results.plain import plain_row
 from simulate.results.settings import Setting, settings_that_differ
 from simulate.runner.columns import decode_rows
 from simulate.runner.execute import Block
@@ -158,7 +159,7 @@ class PairedRuns:
             "b": self.b.to_json(),
             "settings": [setting._asdict() for setting in self.settings],
             "unpaired": [row._asdict() for row in self.unpaired],
-            "differences": [_plain(row) for row in self.differences],
+            "differences": [plain_row(row._asdict()) for row in self.differences],
             "rejections": [row._asdict() for row in self.rejections],
         }
 
@@ -301,11 +302,3 @@ def _difference(figure: Figure, pairs: Pairs, is_same: bool) -> Difference:
         difference.n_trials,
         *pairs.without_value,
     )
-
-
-def _plain(row: Difference) -> dict[str, Any]:
-    """Put null where JSON has no number."""
-    return {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value
-        for key, value in row._asdict().items()
-    }

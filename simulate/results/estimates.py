@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 FEW = 10
 # Half-width of a 68.3 % interval in standard errors: one.
 ONE_SE = 1.0
+# Of a two-sided 95% interval.
+CONFIDENCE_Z = 1.959963984540054
 
 
 class Estimate(NamedTuple):

@@ -24,6 +24,7 @@ from simulate.engine.arrays import (
 from simulate.engine.philox import STREAM_VERSION
 from simulate.errors import Problem, ScenarioError
 from simulate.results.decisions import NO_LOOK, Decisions, decide
+from simulate.results.estimates import CONFIDENCE_Z
 from simulate.results.kaplan_meier import (
     BoolArray,
     FloatArray,
@@ -31,6 +32,7 @@ from simulate.results.kaplan_meier import (
     KaplanMeier,
     kaplan_meier,
 )
+from simulate.results.plain import or_null, plain_row
 from simulate.runner.pack import pack
 from simulate.runner.replay import replay
 from simulate.scenario.comparisons import planned_comparisons
@@ -38,8 +40,6 @@ from simulate.scenario.hashes import data_hash, design_hash
 from simulate.scenario.models import MOST_TRIALS, Scenario
 
 JSON_VERSION = 1
-# The longest run a scenario may ask for has this many trials.
-CONFIDENCE_Z = 1.959963984540054
 
 # Why a patient's follow-up ended: codes of `Cut.ended_by`.
 ENDED_BY = ("event", "dropout", "end of follow-up", "cutoff")
@@ -315,7 +315,7 @@ def _look_json(look: Look) -> dict[str, Any]:
     ratio, low, high = look.hazard_ratio
     fields = look._asdict() | {"missing": list(look.missing)}
     fields |= {"hazard_ratio": ratio, "hazard_ratio_lower": low, "hazard_ratio_upper": high}
-    return {name: _finite(value) for name, value in fields.items()}
+    return plain_row(fields)
 
 
 def _cut_json(scenario: Scenario, cut: Cut) -> dict[str, Any]:
@@ -328,13 +328,8 @@ def _cut_json(scenario: Scenario, cut: Cut) -> dict[str, Any]:
                 "arm": arm,
                 "patients": int(np.count_nonzero(cut.arm == number)),
                 "events": int(np.count_nonzero(cut.is_event[cut.arm == number])),
-                "median_months": _finite(cut.curve(number).median_months),
+                "median_months": or_null(cut.curve(number).median_months),
             }
             for number, arm in enumerate(scenario.arms)
         ],
     }
-
-
-def _finite(value: Any) -> Any:
-    """None where JSON has no number."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from simulate.engine.arrays import Statistics
 from simulate.engine.philox import STREAM_VERSION
 from simulate.results.characteristics import ALL, ANY, OVERALL, Row
 from simulate.results.estimates import Estimate
+from simulate.results.plain import plain_row
 from simulate.results.tallies import BIN_MONTHS, Tallies
 from simulate.results.twins import Twin
 from simulate.scenario.hashes import data_hash, design_hash
@@ -114,14 +114,6 @@ class Result:
             "packages": {name: version(name) for name in PACKAGES},
             "quantiles": self.quantiles,
             "scenario": scenario.model_dump(mode="json", exclude_none=True),
-            "operating_characteristics": [_plain(row) for row in self.table],
-            "twins": [_plain(twin._asdict()) for twin in self.twins],
+            "operating_characteristics": [plain_row(row) for row in self.table],
+            "twins": [plain_row(twin._asdict()) for twin in self.twins],
         }
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """Put null where JSON has no number."""
-    return {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value
-        for key, value in row.items()
-    }

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
+from simulate.scenario.hashes import NOT_HASHED, UNORDERED
 from simulate.scenario.reading import Path, path_text
 
-# What a table says for its readers and not for the simulation.
-WORDS = frozenset({"title", "purpose", "label", "status", "source"})
-# Tables whose keys are chosen by the user and whose order means nothing.
+# What a scenario says for its readers and not for the simulation.
+WORDS = NOT_HASHED | {"title", "purpose"}
 SELECTOR = "stratum"
-UNORDERED = frozenset({SELECTOR, "by_stratum", "joint_prevalence"})
 
 
 class Setting(NamedTuple):

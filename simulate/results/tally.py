@@ -24,7 +24,7 @@ from simulate.results.decisions import (
     last_row_reached,
     rejected_by_end,
 )
-from simulate.results.estimates import Moments, Share, WholeMoments
+from simulate.results.estimates import CONFIDENCE_Z, Moments, Share, WholeMoments
 from simulate.results.quantiles import Bins, FloatArray, IntArray, Values
 from simulate.results.tallies import (
     BIN_MONTHS,
@@ -45,7 +45,6 @@ from simulate.scenario.comparisons import (
 )
 from simulate.scenario.models import Scenario
 
-CONFIDENCE_Z = 1.959963984540054
 # Of log hazard ratios and of z: a bar of a histogram is many of these wide.
 BIN_ESTIMATES = 1.0 / 1024.0
 

@@ -112,7 +112,7 @@ def pack(scenario: Scenario) -> Plan:
         stratified=_integers(int(h.test.stratified) for h in hypotheses),
         estimate=_integers(ESTIMATES[h.test.estimate] for h in hypotheses),
         null_hazard_ratio=_floats(h.test.null_hazard_ratio for h in hypotheses),
-        weights=_integers(kind for kind, _, _ in weights),
+        weight_kind=_integers(kind for kind, _, _ in weights),
         first_parameter=_floats(first for _, first, _ in weights),
         second_parameter=_floats(second for _, _, second in weights),
         needs_months=int(any(kind == engine.WEIGHTS_MODEST_BY_MONTH for kind, _, _ in weights)),

@@ -10,9 +10,9 @@ from simulate.scenario.models import Factor, Scenario
 from simulate.scenario.tables import Table
 
 # What a table says for its readers and not for the simulation.
-_NOT_HASHED = frozenset({"label", "status", "source"})
+NOT_HASHED = frozenset({"label", "status", "source"})
 # Tables whose order means nothing; that of all others is part of the scenario.
-_UNORDERED = frozenset({"stratum", "by_stratum", "joint_prevalence"})
+UNORDERED = frozenset({"stratum", "by_stratum", "joint_prevalence"})
 
 
 def data_hash(scenario: Scenario) -> str:
@@ -83,11 +83,11 @@ def _canonical(value: Any, key: str) -> Any:
         return {
             name: _canonical(item, name)
             for name, item in items.items()
-            if item is not None and name not in _NOT_HASHED
+            if item is not None and name not in NOT_HASHED
         }
     if isinstance(value, dict):
         pairs = [[name, _canonical(item, "")] for name, item in value.items()]
-        return sorted(pairs) if key in _UNORDERED else pairs
+        return sorted(pairs) if key in UNORDERED else pairs
     if isinstance(value, tuple):
         return [_canonical(item, "") for item in value]
     # A negative zero is a zero.

@@ -13,12 +13,12 @@ from simulate.engine.kaplan_meier import Curve, arm_curves, last_follow_up
 from simulate.engine.logrank import scan_risk_sets, scan_tied_risk_sets
 from simulate.engine.ordering import CENSORED_BIT, PAYLOAD_BITS, ticks_per_month
 from simulate.engine.weighted import (
+    event_weights,
     hypergeometric,
     pooled_survival,
     scan_times,
     weighted_covariance,
     weighted_logrank,
-    weights,
 )
 
 
@@ -98,7 +98,7 @@ def weights_of(sets: Scanned, weighting: Weighting) -> FloatArray:
     strata = (sets.first_of_stratum, sets.n_strata)
     survival, out = scratch(n + 1), scratch(n + 1)
     pooled_survival(sets.risk_sets, n, sets.n_tied, *strata, survival)
-    weights(*weighting, survival, sets.months, n, *strata, out)
+    event_weights(*weighting, survival, sets.months, n, *strata, out)
     return out[:n]
 
 
