@@ -1,8 +1,8 @@
 """How kernels are compiled and where the compiled code is kept.
 
 Numba checks only the file of the kernel itself for changes, not the files of the kernels it calls.
-So the cache folder is named by a hash of all kernel sources, numba's version and the processor: a
-change in any of them starts an empty folder.
+So the cache folder is named by a hash of all kernel sources, where they are, numba's version and
+the processor: a change in any of them starts an empty folder.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ def _user_cache() -> Path:
 def _fingerprint() -> str:
     """Hash of everything that compiled kernels depend on."""
     digest = hashlib.sha256()
+    # Numba keeps the code of every installation apart, too.
+    digest.update(str(Path(__file__).resolve().parent).encode() + b"\0")
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
     settings: Any = config
