@@ -222,8 +222,10 @@ def _dask(cluster: str, workers: int | None) -> Iterator[Any]:
             else:
                 address = cluster
             stack.enter_context(distributed.Client(address, timeout=SECONDS_TO_ANSWER))
-        except (OSError, ValueError, TimeoutError) as error:
-            raise SimulateError(f"{cluster}: no dask scheduler answers there: {error}") from None
+        # An AssertionError: the client's own thread has not started within ten seconds.
+        except (OSError, ValueError, TimeoutError, AssertionError) as error:
+            reason = str(error) or "the client did not start"
+            raise SimulateError(f"{cluster}: no dask scheduler answers there: {reason}") from None
         stack.enter_context(
             parallel_config(backend="dask", wait_for_workers_timeout=SECONDS_TO_ANSWER)
         )
