@@ -89,7 +89,7 @@ def logs_on(stderr: Console) -> None:
 
     class ToConsole(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            stderr.print(self.format(record), highlight=False, markup=False, soft_wrap=True)
+            stderr.print(self.format(record), soft_wrap=True)
 
     log = logging.getLogger("simulate")
     log.handlers = [ToConsole()]

@@ -114,7 +114,7 @@ def show(
         click.echo(to_csv(result) if form == "csv" else to_markdown(result), nl=False)
     if figure is not None:
         drawing.draw(result, figure)
-        stderr.print(f"drawn: {figure}", highlight=False)
+        stderr.print(f"drawn: {figure}")
 
 
 @click.command()

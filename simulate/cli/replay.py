@@ -70,10 +70,10 @@ def replay(
     cut = replayed.cut(analysis) if needs_cut or replayed.last_analysis else None
     if cut is not None and csv_path is not None and not prints_csv:
         report.save_csv(replayed, cut, csv_path)
-        stderr.print(f"written: {csv_path}", highlight=False)
+        stderr.print(f"written: {csv_path}")
     if cut is not None and figure is not None:
         kaplan_meier.draw(replayed, cut, figure)
-        stderr.print(f"drawn: {figure}", highlight=False)
+        stderr.print(f"drawn: {figure}")
     if cut is not None and prints_csv:
         report.write_csv(replayed, cut, sys.stdout)
     elif as_json:

@@ -113,7 +113,7 @@ def run(
     compile_engine(stderr)
     if out is not None:
         size = api.expected_bytes(scenario, "summary" if keep == "summary" else "rows")
-        stderr.print(f"{out}: about {size_in_words(size)} when finished", highlight=False)
+        stderr.print(f"{out}: about {size_in_words(size)} when finished")
     counts = api.Counts()
     options: dict[str, Any] = {
         "workers": workers,
@@ -144,7 +144,7 @@ def run(
         drawing.draw(result, figure)
     _print_end(counts, seconds, out, stderr)
     if figure is not None:
-        stderr.print(f"drawn: {figure}", highlight=False)
+        stderr.print(f"drawn: {figure}")
 
 
 def _check_options(
@@ -186,22 +186,21 @@ def _safe(out: str | None) -> str:
 def _print_shard(folder: RunFolder, shard: Shard, stdout: Console) -> None:
     """Say what a shard has done and what is missing in its folder."""
     missing = len(folder.planned()) - len(folder.present())
-    stdout.print(f"shard {shard.number} of {shard.of} is done", highlight=False)
+    stdout.print(f"shard {shard.number} of {shard.of} is done")
     rest = f"{missing:,} of {len(folder.planned()):,} blocks are still missing in {folder.path}"
     done = f"all blocks are there: simulate show {folder.path}"
-    stdout.print(rest if missing else done, highlight=False, soft_wrap=True)
+    stdout.print(rest if missing else done, soft_wrap=True)
 
 
 def _print_end(counts: Counts, seconds: float, out: str | None, stderr: Console) -> None:
     """Say what was done, how long it took, and where it is."""
     n = counts.trials
-    stderr.print(f"{n:,} trials in {seconds:.1f} s ({n / seconds:,.0f} a second)", highlight=False)
+    stderr.print(f"{n:,} trials in {seconds:.1f} s ({n / seconds:,.0f} a second)")
     for line in (*counts.changes, *counts.complaints):
-        stderr.print(line, highlight=False, soft_wrap=True)
+        stderr.print(line, soft_wrap=True)
     if out is not None:
         stderr.print(
             f"{out}: {counts.simulated:,} blocks simulated, {counts.found:,} were there, "
             f"{len(counts.complaints):,} set aside; {size_in_words(counts.file_bytes)}",
-            highlight=False,
             soft_wrap=True,
         )

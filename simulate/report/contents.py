@@ -5,7 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from simulate.report.words import analysis_name, arm_name
+from simulate.report.tables import Column
+from simulate.report.words import (
+    analysis_name,
+    arm_name,
+    comparison_text,
+    hypothesis_name,
+    number,
+)
 from simulate.results.estimates import Estimate
 from simulate.results.result import Result
 from simulate.results.twins import (
@@ -34,6 +41,44 @@ METHODS = {
     f"{LOOK_TIME_TOLERANCE:.0%}",
     EXPECTED_COUNTS: "patients, events, dropouts at a fixed month: exact",
 }
+
+
+def headline(result: Result, hypothesis: str) -> str:
+    """Name of a hypothesis and its power, or type I error."""
+    name = hypothesis_name(result.scenario, hypothesis)
+    power = with_error(result.power(hypothesis))
+    return f"{name}: {rejection_name(result.scenario, hypothesis)} {power}"
+
+
+def tested_text(scenario: Scenario, hypothesis: str) -> str:
+    """Arms and test of a hypothesis, and its true hazard ratio if there is a single one."""
+    log_hr = constant_log_hazard_ratio(scenario, hypothesis)
+    truth = "" if log_hr is None else f"; true hazard ratio {number(math.exp(log_hr))}"
+    return f"{comparison_text(scenario, hypothesis)}{truth}"
+
+
+def result_table(result: Result, hypothesis: str) -> tuple[list[str], list[Column]]:
+    """Labels of the figures of a hypothesis, and a column a look; last, the end of the trial."""
+    scenario = result.scenario
+    several = len(scenario.analyses) > 1
+    lines = list(result_lines(scenario, hypothesis, several))
+    columns = [
+        Column(
+            analysis_name(scenario, analysis),
+            [
+                with_error(result.estimate(measure, hypothesis, analysis), digits)
+                for _, measure, digits, _ in lines
+            ],
+        )
+        for analysis in scenario.hypotheses[hypothesis].analyses
+    ]
+    if several:
+        at_end = [
+            with_error(result.estimate(measure, hypothesis), digits) if by_end else ""
+            for _, measure, digits, by_end in lines
+        ]
+        columns.append(Column("at the end", at_end))
+    return [label for label, *_ in lines], columns
 
 
 def partial_text(result: Result) -> str:

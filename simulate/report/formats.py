@@ -10,25 +10,21 @@ from collections.abc import Iterator, Sequence
 
 from simulate.report.contents import (
     METHODS,
+    headline,
     notes,
     partial_text,
-    rejection_name,
-    result_lines,
+    result_table,
+    tested_text,
     twin_cells,
     twin_label,
     with_error,
 )
 from simulate.report.words import (
-    analysis_name,
-    comparison_text,
-    hypothesis_name,
-    number,
     rule_text,
     stopping_text,
 )
 from simulate.results.characteristics import ALL, ANY, OVERALL, Row
 from simulate.results.result import Result
-from simulate.scenario.comparisons import constant_log_hazard_ratio
 
 # What Markdown, with the tables and the strikethrough of GitHub, takes for markup.
 MARKUP = re.compile(r"([\\`*_\[\]<>&|~#])")
@@ -103,27 +99,17 @@ def to_markdown(result: Result) -> str:
 def _hypothesis(result: Result, hypothesis: str) -> Iterator[str]:
     """Headline of a hypothesis, its test, and its table."""
     scenario = result.scenario
-    power = f"{rejection_name(scenario, hypothesis)} {with_error(result.power(hypothesis))}"
-    yield f"## {_text(hypothesis_name(scenario, hypothesis))}: {power}"
+    yield f"## {_text(headline(result, hypothesis))}"
     yield ""
-    log_hr = constant_log_hazard_ratio(scenario, hypothesis)
-    truth = "" if log_hr is None else f"; true hazard ratio {number(math.exp(log_hr))}"
-    several = len(scenario.analyses) > 1
-    yield f"- {_text(hypothesis)}: {_text(comparison_text(scenario, hypothesis))}{truth}"
+    yield f"- {_text(f'{hypothesis}: {tested_text(scenario, hypothesis)}')}"
     yield f"- {_text(rule_text(scenario, hypothesis))}"
-    if several:
+    if len(scenario.analyses) > 1:
         yield f"- {_text(stopping_text(scenario))}"
     yield ""
-    looks = scenario.hypotheses[hypothesis].analyses
-    rows = []
-    for label, measure, digits, by_end in result_lines(scenario, hypothesis, several):
-        cells = [with_error(result.estimate(measure, hypothesis, look), digits) for look in looks]
-        if several:
-            end = with_error(result.estimate(measure, hypothesis), digits) if by_end else ""
-            cells.append(end)
-        rows.append([label, *cells])
-    headings = [analysis_name(scenario, look) for look in looks] + ["at the end"] * several
-    yield from _table(headings, rows)
+    labels, columns = result_table(result, hypothesis)
+    cells = zip(*(column.cells for column in columns), strict=True)
+    rows = [[label, *row] for label, row in zip(labels, cells, strict=True)]
+    yield from _table([column.heading for column in columns], rows)
 
 
 def _twins(result: Result) -> Iterator[str]:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from simulate.report.contents import (
     METHODS,
+    headline,
     notes,
     partial_text,
     rejection_name,
-    result_lines,
+    result_table,
+    tested_text,
     twin_cells,
     with_error,
 )
@@ -18,17 +20,13 @@ from simulate.report.tables import Column, new_table, plain, print_columns, say
 from simulate.report.words import (
     analysis_name,
     arm_name,
-    comparison_text,
     describe,
-    hypothesis_name,
-    number,
     rule_text,
     stopping_text,
 )
 from simulate.results.characteristics import ALL, ANY, OVERALL
 from simulate.results.closed_forms import ExpectedLook, closed_form_power, expected_looks
 from simulate.results.result import Result
-from simulate.scenario.comparisons import constant_log_hazard_ratio
 from simulate.scenario.models import Scenario
 
 if TYPE_CHECKING:
@@ -81,34 +79,13 @@ def print_check(scenario: Scenario, console: Console) -> None:
 def _print_hypothesis(result: Result, hypothesis: str, console: Console) -> None:
     """Print the headline of a hypothesis, its test, and a row a figure, a column a look."""
     scenario = result.scenario
-    power = f"{rejection_name(scenario, hypothesis)} {with_error(result.power(hypothesis))}"
-    say(console, f"{hypothesis_name(scenario, hypothesis)}: {power}", "bold green")
-    log_hr = constant_log_hazard_ratio(scenario, hypothesis)
-    truth = "" if log_hr is None else f"; true hazard ratio {number(math.exp(log_hr))}"
-    say(console, f"{hypothesis}: {comparison_text(scenario, hypothesis)}{truth}")
+    say(console, headline(result, hypothesis), "bold green")
+    say(console, f"{hypothesis}: {tested_text(scenario, hypothesis)}")
     say(console, rule_text(scenario, hypothesis))
-    analyses = scenario.hypotheses[hypothesis].analyses
     several = len(scenario.analyses) > 1
     if several:
         say(console, stopping_text(scenario))
-    lines = list(result_lines(scenario, hypothesis, several))
-    columns = [
-        Column(
-            analysis_name(scenario, analysis),
-            [
-                with_error(result.estimate(measure, hypothesis, analysis), digits)
-                for _, measure, digits, _ in lines
-            ],
-        )
-        for analysis in analyses
-    ]
-    if several:
-        at_end = [
-            with_error(result.estimate(measure, hypothesis), digits) if overall else ""
-            for _, measure, digits, overall in lines
-        ]
-        columns.append(Column("at the end", at_end))
-    print_columns(console, [label for label, *_ in lines], columns)
+    print_columns(console, *result_table(result, hypothesis))
     if several:
         say(console, "months, counts, estimates at a look: all trials that have it, stopped or not")
         say(console, "at the end: each trial at its last look")

@@ -194,6 +194,7 @@ def pairs_of(
 
 def combined(first: dict[Figure, Pairs], second: dict[Figure, Pairs]) -> dict[Figure, Pairs]:
     """Add up the pairs of two parts of the trials."""
+    # `pairs_of` gives a figure the same kind in every part, which types cannot say.
     return {
         figure: pairs.combined(second[figure])  # type: ignore[arg-type]
         for figure, pairs in first.items()

@@ -176,6 +176,7 @@ def _sum(first: Kind, second: Tally) -> Kind:
     if type(first) is not type(second):
         kinds = f"{type(first).__name__} and {type(second).__name__}"
         raise ValueError(f"tallies of different kinds cannot be combined: {kinds}")
+    # Types cannot say that equal types were checked.
     return first.combined(second)  # type: ignore[arg-type,return-value]
 
 

@@ -10,20 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
-BASE = "scenarios/belzutifan-vs-sunitinib.toml"
-
-
-def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line from the repository's root."""
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-c", "from simulate.cli import main; main()", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+from cli.commands import BASE, ROOT, simulate
 
 
 def test_run_prints_power_with_its_error_and_the_closed_form() -> None:

@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from cli.commands import BASE, ROOT, simulate
 
-ROOT = Path(__file__).parents[2]
-BASE = "scenarios/belzutifan-vs-sunitinib.toml"
 RATIO = "arms.belzutifan.pfs.hazard_ratio"
-
-
-def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line from the repository's root."""
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-c", "from simulate.cli import main; main()", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def stored(path: Path, *options: str) -> str:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from cli.commands import BASE, ROOT, simulate
 
-ROOT = Path(__file__).parents[2]
-BASE = "scenarios/belzutifan-vs-sunitinib.toml"
 LOOKS = (
     "--set",
     "analyses={ early = { trigger = { calendar_months = 20 } }, late = { trigger = "
@@ -22,17 +19,6 @@ LOOKS = (
     "'sunitinib' }, test = { kind = 'logrank' }, analyses = ['early', 'late'], "
     "critical_values = [3.0, 2.0] }",
 )
-
-
-def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line from the repository's root."""
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-c", "from simulate.cli import main; main()", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def test_the_looks_and_the_arms_are_printed() -> None:
