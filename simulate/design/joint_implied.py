@@ -9,8 +9,8 @@ import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import ArrayLike
 
-from simulate.design.joint import LatentProgression
 from simulate.scenario.hazards import FloatArray, Hazard
+from simulate.scenario.progression import LatentProgression
 
 _NODES = 12
 # Normal scores of OS beyond which nothing is counted.

@@ -36,6 +36,20 @@ ESTIMATE_NONE = 0
 ESTIMATE_BRESLOW = 1
 ESTIMATE_EFRON = 2
 
+# What a row's test or estimate is.
+TEST_LOGRANK = 0
+TEST_WEIGHTED = 1
+TEST_MAXCOMBO = 2
+TEST_RESTRICTED_MEAN = 3
+TEST_MILESTONE = 4
+TEST_LANDMARK = 5
+TEST_PROPORTIONS = 6
+TEST_EXACT_BINOMIAL = 7
+ESTIMATE_OF_MEDIAN = 8
+ESTIMATE_OF_SURVIVAL = 9
+ESTIMATE_OF_RESTRICTED_MEAN = 10
+ESTIMATE_OF_RATE = 11
+
 # Weights of a log-rank test.
 WEIGHTS_NONE = -1
 WEIGHTS_FLEMING_HARRINGTON = 0
@@ -56,6 +70,7 @@ STATUS_TARGET_NOT_REACHED = 2
 STATUS_NO_INFORMATION = 4
 STATUS_ESTIMATE_INFINITE = 8
 STATUS_ESTIMATE_NOT_CONVERGED = 16
+STATUS_NOT_ESTIMABLE = 32
 
 
 class Hazards(NamedTuple):
@@ -63,8 +78,9 @@ class Hazards(NamedTuple):
 
     Attributes
     ----------
-    first_piece : IntArray, shape (n_cells + 1,)
-        Where each cell's pieces begin in the arrays below.
+    first_piece, stop_piece : IntArray, shape (n_cells,)
+        Where each cell's pieces begin in the arrays below, and where they have ended. Cells of one
+        hazard share its pieces.
     clock, cumulative : FloatArray, shape (n_pieces,)
         Clock ``y`` and cumulative hazard at the start of each piece.
     inverse_slope : FloatArray, shape (n_pieces,)
@@ -76,6 +92,7 @@ class Hazards(NamedTuple):
     """
 
     first_piece: IntArray
+    stop_piece: IntArray
     clock: FloatArray
     cumulative: FloatArray
     inverse_slope: FloatArray
@@ -86,8 +103,102 @@ class Hazards(NamedTuple):
     never: int
 
 
+class Course(NamedTuple):
+    """What happens to patients but for accrual and dropout: the endpoints and how they go together.
+
+    Attributes
+    ----------
+    n_endpoints : int
+        Rows of the patients' arrays by endpoint: the first event (PFS, or OS where there is no
+        PFS), OS where there are both, response, and the binary endpoints.
+    first_event : Hazards
+        By cell, of the first endpoint; of the latent time to progression where there are both
+        PFS and OS.
+    has_deaths : int
+        1 where there are both; then OS is endpoint 1.
+    deaths : Hazards
+        By cell, of OS where there are both.
+    response : int
+        Number of the endpoint response; -1 if there is none.
+    response_rate : FloatArray, shape (n_cells,)
+        Probability of response.
+    response_times : Hazards
+        By cell, of the time to response before it is conditioned on coming first.
+    needs_scores : int
+        1 if any two endpoints are correlated.
+    loadings : FloatArray, shape (5,)
+        Cholesky factor of the correlations of the normal scores: second row (2), third row (3).
+    n_binary : int
+        Number of binary endpoints beside response; they are the last ones.
+    binary_rate : FloatArray, shape (n_binary, n_cells)
+        Their probabilities.
+    binary_month, binary_correlation : FloatArray, shape (n_binary,)
+        When they are assessed, in months from randomisation; their correlation with response.
+    """
+
+    n_endpoints: int
+    first_event: Hazards
+    has_deaths: int
+    deaths: Hazards
+    response: int
+    response_rate: FloatArray
+    response_times: Hazards
+    needs_scores: int
+    loadings: FloatArray
+    n_binary: int
+    binary_rate: FloatArray
+    binary_month: FloatArray
+    binary_correlation: FloatArray
+
+
+class Hypotheses(NamedTuple):
+    """Tests and estimates, each array of shape (n_hypotheses,): the hypotheses, then the estimates.
+
+    Attributes
+    ----------
+    kind : IntArray
+        One of the TEST and ESTIMATE_OF codes.
+    endpoint : IntArray
+        Number of the endpoint.
+    experimental_arm, control_arm : IntArray
+        Numbers of the compared arms; the control is -1 where there is one arm.
+    stratified, estimate : IntArray
+        1 if the test is stratified; which Cox estimate, or which of two estimates.
+    null_value : FloatArray
+        The hazard ratio, difference, rate or survival under the null hypothesis.
+    method : IntArray
+        Of comparing proportions; 1 for the log-log transform of a milestone.
+    months : FloatArray
+        Month of a milestone or landmark, or up to which a mean is restricted; minimum follow-up of
+        the analysis set of a binary endpoint, 0 if there is none.
+    quantile : FloatArray
+        Standard normal quantile of an estimate's confidence limits.
+    first_component : IntArray, shape (n_hypotheses + 1,)
+        Where the weights of each weighted log-rank test begin in the arrays below.
+    weight_kind : IntArray, shape (n_components,)
+        Kind of weights.
+    first_parameter, second_parameter : FloatArray, shape (n_components,)
+        Of the weights: exponents, or month or survival at which they stop to grow.
+    """
+
+    kind: IntArray
+    endpoint: IntArray
+    experimental_arm: IntArray
+    control_arm: IntArray
+    stratified: IntArray
+    estimate: IntArray
+    null_value: FloatArray
+    method: IntArray
+    months: FloatArray
+    quantile: FloatArray
+    first_component: IntArray
+    weight_kind: IntArray
+    first_parameter: FloatArray
+    second_parameter: FloatArray
+
+
 class Plan(NamedTuple):
-    """A trial, as arrays. Arms, strata, analyses and hypotheses are numbers here.
+    """A trial, as arrays. Arms, strata, endpoints, analyses and hypotheses are numbers here.
 
     Attributes
     ----------
@@ -106,34 +217,29 @@ class Plan(NamedTuple):
         Every order that the arms can take in a permuted block.
     within_strata : int
         1 if each stratum has its own permuted blocks.
-    events, dropouts : Hazards
-        Of PFS and of dropping out, by cell.
+    course : Course
+        The endpoints.
+    dropouts : Hazards
+        Of dropping out, by cell.
     maximum_follow_up : float
         Months from randomisation; infinite if there is no limit.
     first_node : IntArray, shape (n_looks + 1,)
         Where each look's nodes begin. Nodes stand in postfix order: members before the latest or
         earliest of them.
-    node_kind, node_count, node_rule, node_mask : IntArray, shape (n_nodes,)
-        Kind; number of events, of members or of the patient; what to do when the events are never
-        reached; row of ``masks``, or -1 for all cells.
+    node_kind, node_endpoint, node_count, node_rule, node_mask : IntArray, shape (n_nodes,)
+        Kind; whose events count; number of events, of members or of the patient; what to do when
+        the events are never reached; row of ``masks``, or -1 for all cells.
     node_months : FloatArray, shape (n_nodes,)
         Calendar month, follow-up or gap.
     masks : IntArray, shape (n_masks, n_cells)
         1 where a cell's events count towards a look.
     row_look, row_hypothesis : IntArray, shape (n_rows,)
         The (look, hypothesis) pairs of one trial, by look.
-    row_has_own_data : IntArray, shape (n_rows,)
-        0 where the row before, at the same look, has put the same arms in the same order.
-    experimental_arm, control_arm : IntArray, shape (n_hypotheses,)
-        Numbers of the compared arms.
-    stratified, estimate : IntArray, shape (n_hypotheses,)
-        1 if the test is stratified; which Cox estimate.
-    null_hazard_ratio : FloatArray, shape (n_hypotheses,)
-        The hazard ratio under the null hypothesis; 1 with weights.
-    weight_kind : IntArray, shape (n_hypotheses,)
-        Kind of weights of the test.
-    first_parameter, second_parameter : FloatArray, shape (n_hypotheses,)
-        Of the weights: exponents, or month or survival at which they stop to grow.
+    row_counts, row_sorts, row_weighs, row_draws_curves : IntArray, shape (n_rows,)
+        1 where a row needs what no row before it at the same look has left: the counts of its arms,
+        their order, what is common to weighted tests, Kaplan-Meier curves.
+    hypotheses : Hypotheses
+        The hypotheses and estimates.
     needs_months : int
         1 if weights depend on the months of the events.
     """
@@ -149,11 +255,12 @@ class Plan(NamedTuple):
     stratum_upper: FloatArray
     arrangements: NDArray[np.int8]
     within_strata: int
-    events: Hazards
+    course: Course
     dropouts: Hazards
     maximum_follow_up: float
     first_node: IntArray
     node_kind: IntArray
+    node_endpoint: IntArray
     node_count: IntArray
     node_rule: IntArray
     node_mask: IntArray
@@ -161,37 +268,54 @@ class Plan(NamedTuple):
     masks: IntArray
     row_look: IntArray
     row_hypothesis: IntArray
-    row_has_own_data: IntArray
-    experimental_arm: IntArray
-    control_arm: IntArray
-    stratified: IntArray
-    estimate: IntArray
-    null_hazard_ratio: FloatArray
-    weight_kind: IntArray
-    first_parameter: FloatArray
-    second_parameter: FloatArray
+    row_counts: IntArray
+    row_sorts: IntArray
+    row_weighs: IntArray
+    row_draws_curves: IntArray
+    hypotheses: Hypotheses
     needs_months: int
 
 
 class Patients(NamedTuple):
-    """One trial's patients, each array of shape (n_patients,).
+    """One trial's patients; arrays (n_patients,), or by endpoint (n_endpoints, n_patients).
 
-    ``entry`` and ``calendar_end`` are calendar months; ``event``, ``dropout`` and ``end`` run from
-    randomisation. ``end`` is when follow-up would end without a cutoff and ``outcome`` why.
-    ``calendar_event`` is infinite without an event. ``cell`` is unsigned, which makes it the
-    quickest of indices.
+    ``entry``, ``calendar_end`` and ``calendar_event`` are calendar months; the other times run from
+    randomisation. ``progression`` is the latent time to progression, filled where there are both
+    PFS and OS. By endpoint: ``event`` is when it happens (infinite: never), ``end`` when follow-up
+    would end without a cutoff, ``outcome`` why. ``calendar_event`` is infinite without an event.
+    ``cell`` is unsigned, which makes it the quickest of indices.
     """
 
     stratum: IntArray
     arm: IntArray
     cell: UintArray
     entry: FloatArray
-    event: FloatArray
     dropout: FloatArray
+    progression: FloatArray
+    event: FloatArray
     end: FloatArray
     outcome: IntArray
     calendar_end: FloatArray
     calendar_event: FloatArray
+
+
+class Curve(NamedTuple):
+    """Kaplan-Meier curve of one arm, a row an event; arrays (n_patients + 1,), from the front.
+
+    Attributes
+    ----------
+    months : FloatArray
+        Times of the events, ascending, in months from randomisation.
+    survival : FloatArray
+        S after the event; before the first it is 1.
+    greenwood : FloatArray
+        The event's term ``1 / (n (n - 1))`` of Greenwood's sum, ``n`` at risk. Some finite number
+        for ``n = 1``: S is 0 from there on, and with it whatever the term is multiplied by.
+    """
+
+    months: FloatArray
+    survival: FloatArray
+    greenwood: FloatArray
 
 
 class RiskSets(NamedTuple):
@@ -216,9 +340,15 @@ class Workspace(NamedTuple):
 
     patients: Patients
     risk_sets: RiskSets
+    experimental_curve: Curve
+    control_curve: Curve
     draw_event: FloatArray
     draw_entry: FloatArray
     draw_dropout: FloatArray
+    draw_other: FloatArray
+    score_first: FloatArray
+    score_second: FloatArray
+    score_response: FloatArray
     float_scratch: FloatArray
     float_scratch_2: FloatArray
     float_scratch_3: FloatArray
@@ -232,6 +362,10 @@ class Workspace(NamedTuple):
     first_of_stratum: IntArray
     months: FloatArray
     survival: FloatArray
+    difference: FloatArray
+    variance: FloatArray
+    responders: IntArray
+    last_follow_up: FloatArray
     stack: FloatArray
     last_cutoff: FloatArray
 
@@ -239,10 +373,12 @@ class Workspace(NamedTuple):
 class Statistics(NamedTuple):
     """What comes out: a row a (trial, look, hypothesis); each array (n_trials, n_rows).
 
-    ``status`` is a sum of the STATUS flags. ``cutoff`` is a calendar month. Counts are of the two
-    compared arms at the cutoff. ``score`` is positive if the experimental arm does better;
-    ``information`` is its variance under the null; ``estimate`` is the log hazard ratio, ``se`` its
-    standard error. NaN where undefined.
+    ``status`` is a sum of the STATUS flags. ``cutoff`` is a calendar month. Counts are of the
+    compared arms at the cutoff; of a binary endpoint, patients are those of the analysis set and
+    events the responders. ``score`` is positive if the experimental arm does better;
+    ``information`` is its variance under the null. ``estimate`` is the log hazard ratio, or
+    whatever else a test or an estimate is about, ``se`` its standard error, ``lower`` and ``upper``
+    the confidence limits of an estimate without a test. NaN where undefined.
     """
 
     status: NDArray[np.uint8]
@@ -258,6 +394,8 @@ class Statistics(NamedTuple):
     z: FloatArray
     estimate: FloatArray
     se: FloatArray
+    lower: FloatArray
+    upper: FloatArray
 
 
 def new_workspace(plan: Plan) -> Workspace:
@@ -270,26 +408,39 @@ def new_workspace(plan: Plan) -> Workspace:
     def integers(size: int = n) -> IntArray:
         return np.zeros(size, dtype=np.int64)
 
+    def by_endpoint() -> FloatArray:
+        return np.zeros((plan.course.n_endpoints, n), dtype=np.float64)
+
+    def curve() -> Curve:
+        return Curve(*(np.zeros(n + 1, dtype=np.float64) for _ in Curve._fields))
+
     patients = Patients(
         stratum=integers(),
         arm=integers(),
         cell=np.zeros(n, dtype=np.uint64),
         entry=floats(),
-        event=floats(),
         dropout=floats(),
-        end=floats(),
-        outcome=integers(),
-        calendar_end=floats(),
-        calendar_event=floats(),
+        progression=floats(),
+        event=by_endpoint(),
+        end=by_endpoint(),
+        outcome=np.zeros((plan.course.n_endpoints, n), dtype=np.int64),
+        calendar_end=by_endpoint(),
+        calendar_event=by_endpoint(),
     )
     # Branch-free passes write one element past the last they keep.
     risk_sets = RiskSets(integers(n + 1), integers(n + 1))
     return Workspace(
         patients=patients,
         risk_sets=risk_sets,
+        experimental_curve=curve(),
+        control_curve=curve(),
         draw_event=floats(),
         draw_entry=floats(),
         draw_dropout=floats(),
+        draw_other=floats(),
+        score_first=floats(),
+        score_second=floats(),
+        score_response=floats(),
         float_scratch=floats(),
         float_scratch_2=floats(),
         float_scratch_3=floats(),
@@ -303,6 +454,10 @@ def new_workspace(plan: Plan) -> Workspace:
         first_of_stratum=integers(plan.n_strata + 1),
         months=np.zeros(n + 1, dtype=np.float64),
         survival=floats(),
+        difference=floats(),
+        variance=floats(),
+        responders=integers(4 * plan.n_strata),
+        last_follow_up=np.zeros(2, dtype=np.float64),
         stack=np.zeros(len(plan.node_kind) + 1, dtype=np.float64),
         last_cutoff=np.zeros((len(plan.node_kind), 2), dtype=np.float64),
     )
@@ -332,4 +487,6 @@ def new_statistics(n_trials: int, plan: Plan) -> Statistics:
         z=values(),
         estimate=values(),
         se=values(),
+        lower=values(),
+        upper=values(),
     )

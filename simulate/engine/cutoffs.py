@@ -15,7 +15,6 @@ from simulate.engine.arrays import (
     NODE_LATEST,
     NODE_MINIMUM_FOLLOW_UP,
     FloatArray,
-    Patients,
     Plan,
     Workspace,
 )
@@ -80,22 +79,24 @@ def _event_target(plan: Plan, workspace: Workspace, node: int, replace: bool) ->
     """Calendar month of a node's n-th event; infinite if never reached and not replaced."""
     n = plan.n_patients
     patients = workspace.patients
-    times = patients.calendar_event
+    endpoint = plan.node_endpoint[node]
+    events = patients.calendar_event[endpoint]
+    times = events
     mask = plan.node_mask[node]
     if mask >= 0:
         times = workspace.float_scratch
         for i in range(n):
             counts = plan.masks[mask, patients.cell[i]] == 1
-            times[i] = patients.calendar_event[i] if counts else np.inf
+            times[i] = events[i] if counts else np.inf
     cutoff = select(times, n, plan.node_count[node], workspace.last_cutoff[node])
     rule = plan.node_rule[node]
     if cutoff < np.inf or not replace or rule == FALL_BACK_SKIP:
         return cutoff
-    return _fall_back(patients, times, n, rule)
+    return _fall_back(patients.calendar_end[endpoint], times, n, rule)
 
 
 @inlined_kernel
-def _fall_back(patients: Patients, times: FloatArray, n: int, rule: int) -> float:
+def _fall_back(calendar_end: FloatArray, times: FloatArray, n: int, rule: int) -> float:
     """Calendar month of the last counted event, or of the end of all follow-up."""
     latest = -1.0
     for i in range(n):
@@ -103,7 +104,7 @@ def _fall_back(patients: Patients, times: FloatArray, n: int, rule: int) -> floa
             if times[i] < np.inf:
                 latest = max(latest, times[i])
         else:
-            latest = max(latest, patients.calendar_end[i])
+            latest = max(latest, calendar_end[i])
     return latest if latest >= 0.0 else np.inf
 
 

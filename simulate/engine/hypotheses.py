@@ -1,4 +1,4 @@
-"""One hypothesis at one look: its test and its estimate, from the risk sets in the workspace."""
+"""One hypothesis or estimate at one look, from what the looks' patients have been made into."""
 
 from __future__ import annotations
 
@@ -8,15 +8,41 @@ import numpy as np
 
 from simulate.engine.arrays import (
     ESTIMATE_NONE,
+    ESTIMATE_OF_MEDIAN,
+    ESTIMATE_OF_RATE,
+    ESTIMATE_OF_RESTRICTED_MEAN,
+    ESTIMATE_OF_SURVIVAL,
     STATUS_NO_INFORMATION,
-    WEIGHTS_NONE,
+    STATUS_NOT_ESTIMABLE,
+    TEST_EXACT_BINOMIAL,
+    TEST_LANDMARK,
+    TEST_LOGRANK,
+    TEST_MAXCOMBO,
+    TEST_MILESTONE,
+    TEST_PROPORTIONS,
+    TEST_RESTRICTED_MEAN,
+    Hypotheses,
     Plan,
     Statistics,
     Workspace,
 )
 from simulate.engine.compile import inlined_kernel
 from simulate.engine.cox import cox
+from simulate.engine.kaplan_meier import (
+    compare_means,
+    compare_survival,
+    mean_of_arm,
+    survival_against,
+    survival_of_arm,
+)
 from simulate.engine.logrank import logrank
+from simulate.engine.median import median, median_limits
+from simulate.engine.proportions import (
+    compare_proportions,
+    count_by_stratum,
+    exact_binomial,
+    log_odds_ratio,
+)
 from simulate.engine.weighted import (
     event_weights,
     hypergeometric,
@@ -24,9 +50,45 @@ from simulate.engine.weighted import (
     weighted_logrank,
 )
 
+ESTIMATE_ODDS_RATIO = 1
+
 
 @inlined_kernel
-def analyse_row(
+def is_of_curves(kind: int) -> bool:
+    """Whether a test or estimate is one of Kaplan-Meier curves."""
+    return (
+        TEST_RESTRICTED_MEAN <= kind <= TEST_LANDMARK
+        or ESTIMATE_OF_MEDIAN <= kind <= ESTIMATE_OF_RESTRICTED_MEAN
+    )
+
+
+@inlined_kernel
+def counted_after(hypotheses: Hypotheses, hypothesis: int) -> float:
+    """Months before the cutoff by which a patient must have entered to be counted."""
+    if hypotheses.kind[hypothesis] in (TEST_PROPORTIONS, TEST_EXACT_BINOMIAL, ESTIMATE_OF_RATE):
+        return float(hypotheses.months[hypothesis])
+    return 0.0
+
+
+@inlined_kernel
+def prepare_weights(
+    plan: Plan, workspace: Workspace, hypothesis: int, n_sets: int, n_tied: int
+) -> None:
+    """What weighted tests on the same risk sets have in common, into the workspace."""
+    n_strata = plan.n_strata if plan.hypotheses.stratified[hypothesis] else 1
+    pooled_survival(
+        workspace.risk_sets,
+        n_sets,
+        n_tied,
+        workspace.first_of_stratum,
+        n_strata,
+        workspace.survival,
+    )
+    hypergeometric(workspace.risk_sets, n_sets, n_tied, workspace.difference, workspace.variance)
+
+
+@inlined_kernel
+def analyse_risk_sets(
     plan: Plan,
     workspace: Workspace,
     statistics: Statistics,
@@ -36,36 +98,47 @@ def analyse_row(
     n_tied: int,
     status: int,
 ) -> None:
-    """Test a hypothesis and write its row, all but the cutoff and the counts."""
+    """A log-rank test of any kind and Cox's estimate, from the risk sets; all but the counts."""
     hypothesis = plan.row_hypothesis[row]
+    hypotheses = plan.hypotheses
     observed = int(statistics.events_experimental[trial_row, row])
-    if plan.weight_kind[hypothesis] == WEIGHTS_NONE:
-        expected, information = logrank(
-            workspace.risk_sets,
-            n_sets,
-            n_tied,
-            plan.null_hazard_ratio[hypothesis],
-            workspace.float_scratch,
-            workspace.float_scratch_2,
-        )
-        score = expected - observed
-    else:
-        score, information = weighted_score(plan, workspace, hypothesis, n_sets, n_tied)
+    kind = hypotheses.kind[hypothesis]
+    score = np.nan
+    information = np.nan
     z = np.nan
-    if information > 0.0:
-        z = score / math.sqrt(information)
+    start = 0.0
+    if kind == TEST_MAXCOMBO:
+        z = np.nan
     else:
-        status |= STATUS_NO_INFORMATION
+        if kind == TEST_LOGRANK:
+            expected, information = logrank(
+                workspace.risk_sets,
+                n_sets,
+                n_tied,
+                hypotheses.null_value[hypothesis],
+                workspace.float_scratch,
+                workspace.float_scratch_2,
+            )
+            score = expected - observed
+        else:
+            score, information = weighted_score(plan, workspace, hypothesis, n_sets)
+        if information > 0.0:
+            z = score / math.sqrt(information)
+        else:
+            status |= STATUS_NO_INFORMATION
+        if information > 0.0 and kind == TEST_LOGRANK:
+            # One step from no effect.
+            start = -score / information
     beta = np.nan
     se = np.nan
-    if plan.estimate[hypothesis] != ESTIMATE_NONE:
+    if hypotheses.estimate[hypothesis] != ESTIMATE_NONE:
         beta, se, flag = cox(
             workspace.risk_sets,
             n_sets,
             n_tied,
-            plan.estimate[hypothesis],
+            hypotheses.estimate[hypothesis],
             observed,
-            cox_start(plan, hypothesis, score, information),
+            start,
             workspace.float_scratch,
             workspace.float_scratch_2,
             workspace.float_scratch_3,
@@ -84,41 +157,188 @@ def analyse_row(
 
 @inlined_kernel
 def weighted_score(
-    plan: Plan, workspace: Workspace, hypothesis: int, n_sets: int, n_tied: int
+    plan: Plan, workspace: Workspace, hypothesis: int, n_sets: int
 ) -> tuple[float, float]:
     """Score and information of a weighted log-rank test."""
-    n_strata = plan.n_strata if plan.stratified[hypothesis] else 1
-    survival = workspace.survival
-    pooled_survival(
-        workspace.risk_sets, n_sets, n_tied, workspace.first_of_stratum, n_strata, survival
-    )
+    hypotheses = plan.hypotheses
+    component = hypotheses.first_component[hypothesis]
     event_weights(
-        plan.weight_kind[hypothesis],
-        plan.first_parameter[hypothesis],
-        plan.second_parameter[hypothesis],
-        survival,
+        hypotheses.weight_kind[component],
+        hypotheses.first_parameter[component],
+        hypotheses.second_parameter[component],
+        workspace.survival,
         workspace.months,
         n_sets,
         workspace.first_of_stratum,
-        n_strata,
-        workspace.float_scratch_3,
-    )
-    hypergeometric(
-        workspace.risk_sets, n_sets, n_tied, workspace.float_scratch, workspace.float_scratch_2
-    )
-    # The survival has become the weights, and makes room.
-    return weighted_logrank(
-        workspace.float_scratch_3,
+        plan.n_strata if hypotheses.stratified[hypothesis] else 1,
         workspace.float_scratch,
-        workspace.float_scratch_2,
+    )
+    return weighted_logrank(
+        workspace.float_scratch,
+        workspace.difference,
+        workspace.variance,
         n_sets,
-        survival,
+        workspace.float_scratch_2,
     )
 
 
 @inlined_kernel
-def cox_start(plan: Plan, hypothesis: int, score: float, information: float) -> float:
-    """Where the search for the hazard ratio begins: one step from no effect, if that is known."""
-    if information > 0.0 and plan.weight_kind[hypothesis] == WEIGHTS_NONE:
-        return -score / information
-    return 0.0
+def analyse_curves(
+    plan: Plan,
+    workspace: Workspace,
+    statistics: Statistics,
+    trial_row: int,
+    row: int,
+    n_experimental: int,
+    n_control: int,
+    status: int,
+) -> None:
+    """A test or estimate of Kaplan-Meier curves; all but the counts."""
+    hypothesis = plan.row_hypothesis[row]
+    hypotheses = plan.hypotheses
+    kind = hypotheses.kind[hypothesis]
+    month = hypotheses.months[hypothesis]
+    quantile = hypotheses.quantile[hypothesis]
+    curve = workspace.experimental_curve
+    control = workspace.control_curve
+    last = workspace.last_follow_up[0]
+    last_control = workspace.last_follow_up[1]
+    estimate = se = z = lower = upper = np.nan
+    flag = 0
+    if kind == TEST_RESTRICTED_MEAN:
+        estimate, se, z, flag = compare_means(
+            curve,
+            n_experimental,
+            last,
+            control,
+            n_control,
+            last_control,
+            month,
+            workspace.float_scratch,
+        )
+    elif kind == TEST_MILESTONE:
+        estimate, se, z, flag = compare_survival(
+            curve,
+            n_experimental,
+            last,
+            control,
+            n_control,
+            last_control,
+            month,
+            hypotheses.method[hypothesis],
+        )
+    elif kind == TEST_LANDMARK:
+        null = hypotheses.null_value[hypothesis]
+        estimate, se, z, flag = survival_against(curve, n_experimental, last, month, null)
+    elif kind == ESTIMATE_OF_MEDIAN:
+        estimate = median(curve, n_experimental, last)
+        flag = STATUS_NOT_ESTIMABLE if estimate == np.inf else 0
+        lower, upper = median_limits(
+            curve, n_experimental, quantile, workspace.float_scratch, workspace.float_scratch_2
+        )
+    elif kind == ESTIMATE_OF_SURVIVAL:
+        estimate, se, lower, upper, flag = survival_of_arm(
+            curve, n_experimental, last, month, quantile
+        )
+    else:
+        estimate, se, flag = mean_of_arm(
+            curve, n_experimental, last, month, workspace.float_scratch
+        )
+        lower = estimate - quantile * se
+        upper = estimate + quantile * se
+    statistics.status[trial_row, row] = status | flag
+    statistics.z[trial_row, row] = z
+    statistics.estimate[trial_row, row] = estimate
+    statistics.se[trial_row, row] = se
+    statistics.lower[trial_row, row] = lower
+    statistics.upper[trial_row, row] = upper
+
+
+@inlined_kernel
+def analyse_proportions(
+    plan: Plan,
+    workspace: Workspace,
+    statistics: Statistics,
+    trial_row: int,
+    row: int,
+    n_entered: int,
+    cutoff: float,
+    status: int,
+) -> None:
+    """A test or estimate of a binary endpoint; all but the counts of the row."""
+    hypothesis = plan.row_hypothesis[row]
+    hypotheses = plan.hypotheses
+    kind = hypotheses.kind[hypothesis]
+    estimate = se = z = np.nan
+    flag = 0
+    if kind == TEST_PROPORTIONS:
+        z, estimate, se, flag = difference_of(
+            plan, workspace, statistics, trial_row, row, n_entered, cutoff
+        )
+    else:
+        x = int(statistics.events_experimental[trial_row, row])
+        n = int(statistics.patients_experimental[trial_row, row])
+        if n == 0:
+            flag = STATUS_NO_INFORMATION
+        else:
+            estimate = x / n
+            se = math.sqrt(estimate * (1.0 - estimate) / n)
+            if kind == TEST_EXACT_BINOMIAL:
+                _, z = exact_binomial(x, n, hypotheses.null_value[hypothesis])
+    statistics.status[trial_row, row] = status | flag
+    statistics.z[trial_row, row] = z
+    statistics.estimate[trial_row, row] = estimate
+    statistics.se[trial_row, row] = se
+
+
+@inlined_kernel
+def difference_of(
+    plan: Plan,
+    workspace: Workspace,
+    statistics: Statistics,
+    trial_row: int,
+    row: int,
+    n_entered: int,
+    cutoff: float,
+) -> tuple[float, float, float, int]:
+    """Test of a difference in proportions: z, estimate, its standard error, flag."""
+    hypothesis = plan.row_hypothesis[row]
+    hypotheses = plan.hypotheses
+    n_strata = int(np.int64(1))
+    counts = workspace.responders
+    if hypotheses.stratified[hypothesis]:
+        n_strata = plan.n_strata
+        endpoint = hypotheses.endpoint[hypothesis]
+        count_by_stratum(
+            workspace.patients.arm,
+            workspace.patients.stratum,
+            workspace.patients.calendar_event[endpoint],
+            hypotheses.experimental_arm[hypothesis],
+            hypotheses.control_arm[hypothesis],
+            n_entered,
+            cutoff,
+            n_strata,
+            counts,
+        )
+    else:
+        counts[0] = statistics.events_experimental[trial_row, row]
+        counts[1] = statistics.patients_experimental[trial_row, row]
+        counts[2] = statistics.events_control[trial_row, row]
+        counts[3] = statistics.patients_control[trial_row, row]
+    x1 = counts[:n_strata]
+    n1 = counts[n_strata : 2 * n_strata]
+    x0 = counts[2 * n_strata : 3 * n_strata]
+    n0 = counts[3 * n_strata : 4 * n_strata]
+    z, estimate, se, flag = compare_proportions(
+        hypotheses.method[hypothesis],
+        hypotheses.null_value[hypothesis],
+        x1,
+        n1,
+        x0,
+        n0,
+        n_strata,
+    )
+    if hypotheses.estimate[hypothesis] == ESTIMATE_ODDS_RATIO:
+        estimate, se, other = log_odds_ratio(x1, n1, x0, n0, n_strata)
+        flag |= other
+    return z, estimate, se, flag

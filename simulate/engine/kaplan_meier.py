@@ -8,37 +8,20 @@ since ``(n - 1) / n`` times ``(n - 2) / (n - 1)`` is ``(n - 2) / n``, and likewi
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
-from simulate.engine.arrays import STATUS_NO_INFORMATION, FloatArray, IntArray
+from simulate.engine.arrays import (
+    STATUS_NO_INFORMATION,
+    STATUS_NOT_ESTIMABLE,
+    Curve,
+    FloatArray,
+    IntArray,
+)
 from simulate.engine.compile import kernel
-from simulate.engine.elementary import log
+from simulate.engine.elementary import exp, log
 from simulate.engine.logrank import lane_sum
 from simulate.engine.ordering import CENSORED_BIT, EXPERIMENTAL_BIT, PAYLOAD_BITS
-
-# A flag of the status of a row: a curve does not reach the month asked for.
-STATUS_NOT_ESTIMABLE = 32
-
-
-class Curve(NamedTuple):
-    """Kaplan-Meier curve of one arm, a row an event; arrays (n_patients + 1,), from the front.
-
-    Attributes
-    ----------
-    months : FloatArray
-        Times of the events, ascending, in months from randomisation.
-    survival : FloatArray
-        S after the event; before the first it is 1.
-    greenwood : FloatArray
-        The event's term ``1 / (n (n - 1))`` of Greenwood's sum, ``n`` at risk. Some finite number
-        for ``n = 1``: S is 0 from there on, and with it whatever the term is multiplied by.
-    """
-
-    months: FloatArray
-    survival: FloatArray
-    greenwood: FloatArray
 
 
 @kernel
@@ -281,6 +264,67 @@ def compare_survival(
     value_1, variance_1 = _log_log(survival_1, variance_1)
     value_0, variance_0 = _log_log(survival_0, variance_0)
     return _difference(value_1, variance_1, value_0, variance_0)
+
+
+@kernel
+def survival_of_arm(
+    curve: Curve, n_rows: int, last: float, month: float, quantile: float
+) -> tuple[float, float, float, float, int]:
+    """Survival of an arm at a month: estimate, standard error, lower and upper limit, flag.
+
+    Limits by the log-log transform, ``S ** exp(+-quantile se)`` with the standard error of
+    ``log(-log(S))``; undefined where S is 0 or 1. The flag is `STATUS_NOT_ESTIMABLE` where the
+    curve is not defined at the month.
+    """
+    n = count_until(curve.months, n_rows, month)
+    if not is_defined(curve, n, month, last):
+        return np.nan, np.nan, np.nan, np.nan, STATUS_NOT_ESTIMABLE
+    survival = survival_after(curve, n)
+    variance = survival_variance(curve, n)
+    se = math.sqrt(variance)
+    if not 0.0 < survival < 1.0:
+        return survival, se, np.nan, np.nan, 0
+    _, transformed = _log_log(survival, variance)
+    hazard = -log(survival)
+    stretch = exp(quantile * math.sqrt(transformed))
+    return survival, se, exp(-hazard * stretch), exp(-hazard / stretch), 0
+
+
+@kernel
+def survival_against(
+    curve: Curve, n_rows: int, last: float, month: float, null: float
+) -> tuple[float, float, float, int]:
+    """Survival of an arm at a month against a null value: estimate, standard error, z, flag.
+
+    z is of ``-log(-log(S))``, positive where S is above the null value. The flag is
+    `STATUS_NOT_ESTIMABLE` where the curve is not defined at the month, and `STATUS_NO_INFORMATION`
+    where S is 0 or 1, which has no standard error on that scale.
+    """
+    n = count_until(curve.months, n_rows, month)
+    if not is_defined(curve, n, month, last):
+        return np.nan, np.nan, np.nan, STATUS_NOT_ESTIMABLE
+    survival = survival_after(curve, n)
+    variance = survival_variance(curve, n)
+    if not 0.0 < survival < 1.0:
+        return survival, math.sqrt(variance), np.nan, STATUS_NO_INFORMATION
+    value, transformed = _log_log(survival, variance)
+    z = (value + log(-log(null))) / math.sqrt(transformed)
+    return survival, math.sqrt(variance), z, 0
+
+
+@kernel
+def mean_of_arm(
+    curve: Curve, n_rows: int, last: float, tau: float, areas: FloatArray
+) -> tuple[float, float, int]:
+    """Restricted mean survival time of an arm up to ``tau``: months, standard error, flag.
+
+    ``areas`` is scratch. The flag is `STATUS_NOT_ESTIMABLE` where the curve is not defined so far.
+    """
+    n = count_until(curve.months, n_rows, tau)
+    if not is_defined(curve, n, tau, last):
+        return np.nan, np.nan, STATUS_NOT_ESTIMABLE
+    mean, variance = restricted_mean(curve, n, tau, areas)
+    return mean, math.sqrt(variance), 0
 
 
 @kernel

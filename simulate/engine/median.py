@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from simulate.engine.arrays import FloatArray
+from simulate.engine.arrays import Curve, FloatArray
 from simulate.engine.compile import kernel
 from simulate.engine.elementary import log
-from simulate.engine.kaplan_meier import Curve, running_sums
+from simulate.engine.kaplan_meier import running_sums
 
 # A product of fractions that is exactly one half may come out some units in the last place off.
 HALF_TOLERANCE = 1e-12

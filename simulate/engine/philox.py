@@ -13,6 +13,9 @@ number draw                   words
 1      0                      0 and 1: stratum (52 bits)
 2      stratum                0 and 1: which arrangement a permuted block takes (64 bits); the
                               patient word is the number of the block within the stratum
+3      0                      0 and 1: overall survival, where it is not the first event (52 bits)
+4      0                      0 and 1: response (52 bits); 2: time to response (32 bits)
+5      number of the endpoint 0 and 1: a binary endpoint beside response (52 bits)
 ====== ====================== ==================================================================
 """
 
@@ -28,6 +31,9 @@ STREAM_VERSION = 1
 PURPOSE_CORE = 0
 PURPOSE_STRATUM = 1
 PURPOSE_RANDOMISATION = 2
+PURPOSE_DEATH = 3
+PURPOSE_RESPONSE = 4
+PURPOSE_BINARY = 5
 
 MULTIPLIER_0 = np.uint64(0xD2511F53)
 MULTIPLIER_1 = np.uint64(0xCD9E8D57)
@@ -137,16 +143,34 @@ def draw_core(
 
 
 @kernel
-def draw_stratum(seed: np.uint64, trial: np.uint64, n: int, out: FloatArray) -> None:
-    """Draw each patient's uniform for the stratum, (n,)."""
+def draw_uniform(
+    seed: np.uint64, trial: np.uint64, purpose: int, draw: int, n: int, out: FloatArray
+) -> None:
+    """Draw each patient's uniform (52 bits) for a purpose, (n,)."""
     k0 = seed & MASK
     k1 = seed >> SHIFT_32
     low = trial & MASK
     high = trial >> SHIFT_32
-    address = np.uint64(PURPOSE_STRATUM) << SHIFT_8
+    address = (np.uint64(purpose) << SHIFT_8) | np.uint64(draw)
     for i in range(n):
         w0, w1, _, _ = philox4x32(np.uint64(i) & MASK, low, high, address, k0, k1)
         out[i] = uniform_52(w0, w1)
+
+
+@kernel
+def draw_response(
+    seed: np.uint64, trial: np.uint64, n: int, response: FloatArray, time: FloatArray
+) -> None:
+    """Draw each patient's uniforms for response (52 bits) and its time (32 bits), each (n,)."""
+    k0 = seed & MASK
+    k1 = seed >> SHIFT_32
+    low = trial & MASK
+    high = trial >> SHIFT_32
+    address = np.uint64(PURPOSE_RESPONSE) << SHIFT_8
+    for i in range(n):
+        w0, w1, w2, _ = philox4x32(np.uint64(i) & MASK, low, high, address, k0, k1)
+        response[i] = uniform_52(w0, w1)
+        time[i] = uniform_32(w2)
 
 
 @kernel

@@ -94,13 +94,41 @@ def _invert_pieces(
 ) -> None:
     """Clock at which a cumulative hazard of several pieces reaches ``exponentials``, (n,)."""
     for i in range(n):
-        piece = hazards.first_piece[cell[i]]
-        last = hazards.first_piece[cell[i] + np.uint64(1)] - 1
         target = exponentials[i]
-        while piece < last and target > hazards.cumulative[piece + 1]:
-            piece += 1
+        # The last piece that starts below the target, or the first.
+        piece = hazards.first_piece[cell[i]]
+        stop = hazards.stop_piece[cell[i]]
+        while stop - piece > 1:
+            middle = (piece + stop) >> 1
+            is_later = target > hazards.cumulative[middle]
+            piece = middle if is_later else piece
+            stop = stop if is_later else middle
         excess = target - hazards.cumulative[piece]
         out[i] = hazards.clock[piece] + excess * hazards.inverse_slope[piece]
+
+
+@kernel
+def cumulative_hazards(
+    months: FloatArray, cell: UintArray, hazards: Hazards, n: int, out: FloatArray
+) -> None:
+    """Cumulative hazard of each patient's cell at ``months``, (n,); infinite at infinite months."""
+    for i in range(n):
+        power = hazards.inverse_shape[cell[i]]
+        clock = months[i]
+        if power != 1.0 and 0.0 < clock < np.inf:
+            clock = exp(log(clock / hazards.scale[cell[i]]) / power)
+        # The last piece that starts at or before the month.
+        piece = hazards.first_piece[cell[i]]
+        stop = hazards.stop_piece[cell[i]]
+        while stop - piece > 1:
+            middle = (piece + stop) >> 1
+            is_later = clock >= hazards.clock[middle]
+            piece = middle if is_later else piece
+            stop = stop if is_later else middle
+        inverse_slope = hazards.inverse_slope[piece]
+        # An infinite inverse slope is a slope of 0.
+        rise = (clock - hazards.clock[piece]) / inverse_slope if inverse_slope < np.inf else 0.0
+        out[i] = hazards.cumulative[piece] + rise
 
 
 @kernel
@@ -114,15 +142,23 @@ def _unstretch_clock(cell: UintArray, hazards: Hazards, n: int, out: FloatArray)
 
 
 @inlined_kernel
-def end_follow_up(patients: Patients, maximum_follow_up: float, n: int) -> None:
-    """When and why each patient's follow-up ends if no cutoff comes first.
+def end_follow_up(patients: Patients, endpoint: int, maximum_follow_up: float, n: int) -> None:
+    """When and why each patient's follow-up for an endpoint ends if no cutoff comes first.
 
     At equal times an event precedes a dropout, and a dropout the end of planned follow-up.
     """
-    earliest(patients.event, patients.dropout, maximum_follow_up, n, patients.end)
-    add(patients.entry, patients.end, n, patients.calendar_end)
-    why_ended(patients.event, patients.dropout, patients.end, n, patients.outcome)
-    event_months(patients.calendar_end, patients.outcome, n, patients.calendar_event)
+    event = patients.event[endpoint]
+    end = patients.end[endpoint]
+    earliest(event, patients.dropout, maximum_follow_up, n, end)
+    why_ended(event, patients.dropout, end, n, patients.outcome[endpoint])
+
+
+@inlined_kernel
+def to_calendar(patients: Patients, endpoint: int, n: int) -> None:
+    """Calendar months of the end of follow-up for an endpoint, and of the event."""
+    calendar_end = patients.calendar_end[endpoint]
+    add(patients.entry, patients.end[endpoint], n, calendar_end)
+    event_months(calendar_end, patients.outcome[endpoint], n, patients.calendar_event[endpoint])
 
 
 # Separate passes: LLVM vectorises a loop only over a few arrays that might overlap.
@@ -142,6 +178,15 @@ def add(entry: FloatArray, end: FloatArray, n: int, calendar: FloatArray) -> Non
     """Calendar month of a time from randomisation, (n,)."""
     for i in range(n):
         calendar[i] = entry[i] + end[i]
+
+
+@kernel
+def end_by(limit: FloatArray, n: int, end: FloatArray, outcome: IntArray) -> None:
+    """End follow-up for an endpoint, without its event, where ``limit`` is earlier, (n,)."""
+    for i in range(n):
+        outcome[i] = FOLLOWED_TO_END if limit[i] < end[i] else outcome[i]
+    for i in range(n):
+        end[i] = min(end[i], limit[i])
 
 
 @kernel

@@ -14,13 +14,23 @@ from simulate.engine.arrays import (
     POISSON,
     STATUS_LOOK_SKIPPED,
     STATUS_TARGET_NOT_REACHED,
+    TEST_MAXCOMBO,
     Plan,
     Statistics,
     Workspace,
 )
 from simulate.engine.compile import inlined_kernel, kernel
+from simulate.engine.course import follow_course
 from simulate.engine.cutoffs import count_entered, look_cutoff
-from simulate.engine.hypotheses import analyse_row
+from simulate.engine.hypotheses import (
+    analyse_curves,
+    analyse_proportions,
+    analyse_risk_sets,
+    counted_after,
+    is_of_curves,
+    prepare_weights,
+)
+from simulate.engine.kaplan_meier import arm_curves, last_follow_up
 from simulate.engine.logrank import scan_risk_sets, scan_tied_risk_sets
 from simulate.engine.ordering import (
     build_keys,
@@ -30,13 +40,8 @@ from simulate.engine.ordering import (
     ticks_per_month,
     unpack_counts,
 )
-from simulate.engine.philox import draw_core, draw_stratum
-from simulate.engine.times import (
-    end_follow_up,
-    invert_hazards,
-    poisson_entries,
-    unit_exponentials,
-)
+from simulate.engine.philox import PURPOSE_STRATUM, draw_core, draw_uniform
+from simulate.engine.times import invert_hazards, poisson_entries, unit_exponentials
 from simulate.engine.weighted import scan_times
 
 
@@ -79,7 +84,7 @@ def make_patients(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Work
     patients = workspace.patients
     draw_core(seed, trial, n, workspace.draw_event, workspace.draw_entry, workspace.draw_dropout)
     if plan.n_strata > 1:
-        draw_stratum(seed, trial, n, workspace.float_scratch)
+        draw_uniform(seed, trial, PURPOSE_STRATUM, 0, n, workspace.float_scratch)
         assign_strata(workspace.float_scratch, plan.stratum_upper, n, patients.stratum)
     if plan.within_strata:
         randomise_within_strata(
@@ -109,24 +114,23 @@ def make_patients(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Work
     else:
         for i in range(n):
             patients.entry[i] = plan.fixed_entry[i]
-    unit_exponentials(workspace.draw_event, n)
-    invert_hazards(workspace.draw_event, patients.cell, plan.events, n, patients.event)
     if not plan.dropouts.never:
         unit_exponentials(workspace.draw_dropout, n)
     invert_hazards(workspace.draw_dropout, patients.cell, plan.dropouts, n, patients.dropout)
-    end_follow_up(patients, plan.maximum_follow_up, n)
+    follow_course(plan, seed, trial, workspace)
 
 
 @inlined_kernel
 def analyse(plan: Plan, workspace: Workspace, statistics: Statistics, trial_row: int) -> None:
-    """Every look of one trial, in order, and every hypothesis tested at it."""
+    """Every look of one trial, in order, and everything tested or estimated at it."""
     cutoff = 0.0
     previous_cutoff = 0.0
     skipped = False
     target_missed = False
     look = -1
     # Typed: literals would compile kernels below a second time.
-    in_experimental = in_control = n_sets = n_tied = int(np.int64(0))
+    n_entered = in_experimental = in_control = n_sets = n_tied = int(np.int64(0))
+    n_experimental = n_control = int(np.int64(0))
     for row in range(len(plan.row_look)):
         while look < plan.row_look[row]:
             look += 1
@@ -135,17 +139,52 @@ def analyse(plan: Plan, workspace: Workspace, statistics: Statistics, trial_row:
             if not skipped:
                 previous_cutoff = cutoff
         status = STATUS_TARGET_NOT_REACHED if target_missed else 0
+        clear_row(statistics, trial_row, row)
         if skipped:
             skip_row(statistics, trial_row, row, status | STATUS_LOOK_SKIPPED)
             continue
         hypothesis = plan.row_hypothesis[row]
-        if plan.row_has_own_data[row]:
-            n_entered = count_entered(workspace.patients.entry, plan.n_patients, cutoff)
+        if plan.row_counts[row]:
+            by = cutoff - counted_after(plan.hypotheses, hypothesis)
+            n_entered = count_entered(workspace.patients.entry, plan.n_patients, by)
             in_experimental, in_control = count_arms(plan, workspace, hypothesis, n_entered, cutoff)
+        if plan.row_sorts[row]:
             n_sets, n_tied = order_and_scan(plan, workspace, hypothesis, n_entered, cutoff)
+        if plan.row_weighs[row]:
+            prepare_weights(plan, workspace, hypothesis, n_sets, n_tied)
+        if plan.row_draws_curves[row]:
+            n_experimental, n_control = draw_curves(plan, workspace, hypothesis, n_entered, cutoff)
         statistics.cutoff[trial_row, row] = cutoff
         write_counts(statistics, trial_row, row, in_experimental, in_control)
-        analyse_row(plan, workspace, statistics, trial_row, row, n_sets, n_tied, status)
+        kind = plan.hypotheses.kind[hypothesis]
+        if kind <= TEST_MAXCOMBO:
+            analyse_risk_sets(plan, workspace, statistics, trial_row, row, n_sets, n_tied, status)
+        elif is_of_curves(kind):
+            analyse_curves(
+                plan,
+                workspace,
+                statistics,
+                trial_row,
+                row,
+                n_experimental,
+                n_control,
+                status,
+            )
+        else:
+            analyse_proportions(
+                plan, workspace, statistics, trial_row, row, n_entered, cutoff, status
+            )
+
+
+@inlined_kernel
+def clear_row(statistics: Statistics, trial_row: int, row: int) -> None:
+    """Leave undefined what no test or estimate of this row defines."""
+    statistics.score[trial_row, row] = np.nan
+    statistics.information[trial_row, row] = np.nan
+    statistics.z[trial_row, row] = np.nan
+    statistics.se[trial_row, row] = np.nan
+    statistics.lower[trial_row, row] = np.nan
+    statistics.upper[trial_row, row] = np.nan
 
 
 @inlined_kernel
@@ -159,11 +198,7 @@ def skip_row(statistics: Statistics, trial_row: int, row: int, status: int) -> N
     statistics.events_control[trial_row, row] = 0
     statistics.dropouts_experimental[trial_row, row] = 0
     statistics.dropouts_control[trial_row, row] = 0
-    statistics.score[trial_row, row] = np.nan
-    statistics.information[trial_row, row] = np.nan
-    statistics.z[trial_row, row] = np.nan
     statistics.estimate[trial_row, row] = np.nan
-    statistics.se[trial_row, row] = np.nan
 
 
 @inlined_kernel
@@ -172,12 +207,13 @@ def count_arms(
 ) -> tuple[int, int]:
     """Patients, events and dropouts of the compared arms, each three counts in one integer."""
     patients = workspace.patients
+    endpoint = plan.hypotheses.endpoint[hypothesis]
     return count_outcomes(
         patients.arm,
-        patients.outcome,
-        patients.calendar_end,
-        plan.experimental_arm[hypothesis],
-        plan.control_arm[hypothesis],
+        patients.outcome[endpoint],
+        patients.calendar_end[endpoint],
+        plan.hypotheses.experimental_arm[hypothesis],
+        plan.hypotheses.control_arm[hypothesis],
         n_entered,
         cutoff,
     )
@@ -199,18 +235,41 @@ def write_counts(
 
 
 @inlined_kernel
+def needs_gathering(plan: Plan, hypothesis: int) -> bool:
+    """Whether the patients compared are not all, or stand together by stratum."""
+    n_compared = 1 if plan.hypotheses.control_arm[hypothesis] < 0 else 2
+    return bool(plan.hypotheses.stratified[hypothesis] or plan.n_arms > n_compared)
+
+
+@inlined_kernel
+def draw_curves(
+    plan: Plan, workspace: Workspace, hypothesis: int, n_entered: int, cutoff: float
+) -> tuple[int, int]:
+    """Kaplan-Meier curves from the keys that `order_and_scan` has sorted; returns their rows."""
+    keys = workspace.sorted_keys if needs_gathering(plan, hypothesis) else workspace.keys
+    n = workspace.segment[1]
+    scale = ticks_per_month(cutoff)
+    last_experimental, last_control = last_follow_up(keys, n, scale)
+    workspace.last_follow_up[0] = last_experimental
+    workspace.last_follow_up[1] = last_control
+    return arm_curves(keys, n, scale, workspace.experimental_curve, workspace.control_curve)
+
+
+@inlined_kernel
 def order_and_scan(
     plan: Plan, workspace: Workspace, hypothesis: int, n_entered: int, cutoff: float
 ) -> tuple[int, int]:
     """Fill the risk sets of one hypothesis; returns their number and the number of tied events."""
     patients = workspace.patients
     risk_sets = workspace.risk_sets
-    experimental_arm = plan.experimental_arm[hypothesis]
+    endpoint = plan.hypotheses.endpoint[hypothesis]
+    experimental_arm = plan.hypotheses.experimental_arm[hypothesis]
+    stratified = plan.hypotheses.stratified[hypothesis]
     build_keys(
         patients.entry,
-        patients.end,
-        patients.calendar_end,
-        patients.outcome,
+        patients.end[endpoint],
+        patients.calendar_end[endpoint],
+        patients.outcome[endpoint],
         patients.arm,
         experimental_arm,
         n_entered,
@@ -220,15 +279,15 @@ def order_and_scan(
     keys = workspace.keys
     segment = workspace.segment
     n_segments = 1
-    if plan.stratified[hypothesis] or plan.n_arms > 2:
-        n_segments = plan.n_strata if plan.stratified[hypothesis] else 1
+    if needs_gathering(plan, hypothesis):
+        n_segments = plan.n_strata if stratified else 1
         keys = workspace.sorted_keys
         gather_segments(
             workspace.keys,
             patients.arm,
             patients.stratum,
             experimental_arm,
-            plan.control_arm[hypothesis],
+            plan.hypotheses.control_arm[hypothesis],
             n_entered,
             n_segments,
             segment,

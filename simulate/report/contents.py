@@ -6,14 +6,16 @@ import math
 from collections.abc import Iterator
 
 from simulate.report.tables import Column
+from simulate.report.wording import number
 from simulate.report.words import (
     analysis_name,
     arm_name,
     comparison_text,
     hypothesis_name,
-    number,
 )
+from simulate.results.characteristics import coverages
 from simulate.results.estimates import Estimate
+from simulate.results.measured import measured_effect
 from simulate.results.result import Result
 from simulate.results.twins import (
     EXPECTED_COUNTS,
@@ -24,16 +26,34 @@ from simulate.results.twins import (
     STRATIFIED_POWER_TOLERANCE,
     Twin,
 )
-from simulate.scenario.comparisons import constant_log_hazard_ratio
+from simulate.scenario.comparisons import arms_of, constant_log_hazard_ratio, planned
+from simulate.scenario.effects import null_holds
+from simulate.scenario.endpoints import TIMES
 from simulate.scenario.models import Scenario
 
 FAILURES = (
     ("look_skipped", "look not held"),
     ("target_not_reached", "number of events never reached"),
     ("no_information", "nothing to test"),
-    ("estimate_infinite", "hazard ratio infinite"),
+    ("estimate_infinite", "estimated ratio infinite"),
     ("estimate_not_converged", "hazard ratio not converged"),
+    ("not_estimable", "not estimable, or not reached"),
 )
+# Name of what is estimated, and digits shown.
+EFFECTS = {
+    "log_hazard_ratio": ("hazard ratio", 4),
+    "rmst_difference": ("difference in restricted mean, months", 3),
+    "survival_difference": ("difference in survival", 4),
+    "log_log_difference": ("difference in -log(-log(survival))", 4),
+    "rate_difference": ("difference in rates", 4),
+    "log_odds_ratio": ("log odds ratio", 4),
+    "survival": ("survival", 4),
+    "rate": ("rate", 4),
+    "median": ("median, months", 2),
+    "rmst": ("restricted mean, months", 3),
+}
+RATES = {"rate", "rate_difference", "log_odds_ratio"}
+COVERAGES = {"": "", "clopper_pearson_": "Clopper-Pearson ", "wilson_": "Wilson "}
 METHODS = {
     SCHOENFELD: "rejected: Schoenfeld's approximation (1981), good to "
     f"{POWER_TOLERANCE:g}, stratified {STRATIFIED_POWER_TOLERANCE:g}",
@@ -50,11 +70,30 @@ def headline(result: Result, hypothesis: str) -> str:
     return f"{name}: {rejection_name(result.scenario, hypothesis)} {power}"
 
 
+def estimate_headline(result: Result, estimate: str) -> str:
+    """Name of an estimate without a test, and its mean over the trials at the last look."""
+    chosen = result.scenario.estimates[estimate]
+    measure = measured_effect(result.scenario, estimate).measure
+    _, digits = EFFECTS[measure]
+    mean = result.estimate(f"{measure}_mean", estimate, chosen.analyses[-1])
+    return f"{chosen.label or estimate}: {with_error(mean, digits)}"
+
+
 def tested_text(scenario: Scenario, hypothesis: str) -> str:
-    """Arms and test of a hypothesis, and its true hazard ratio if there is a single one."""
-    log_hr = constant_log_hazard_ratio(scenario, hypothesis)
-    truth = "" if log_hr is None else f"; true hazard ratio {number(math.exp(log_hr))}"
-    return f"{comparison_text(scenario, hypothesis)}{truth}"
+    """Arms and test of a hypothesis, and the true value of its estimate if there is one."""
+    return f"{comparison_text(scenario, hypothesis)}{truth_text(scenario, hypothesis)}"
+
+
+def truth_text(scenario: Scenario, name: str) -> str:
+    """True value of the estimate of a hypothesis or an estimate, if there is a single one."""
+    measured = measured_effect(scenario, name)
+    if name in scenario.hypotheses and measured.kind in {"log_hazard_ratio", "none"}:
+        log_hr = constant_log_hazard_ratio(scenario, name)
+        return "" if log_hr is None else f"; true hazard ratio {number(math.exp(log_hr))}"
+    if measured.truth is None:
+        return ""
+    eventual = "eventual " if measured.kind in {"rate", "rate_difference"} else ""
+    return f"; true {eventual}{EFFECTS[measured.kind][0]} {number(measured.truth, 4)}"
 
 
 def result_table(result: Result, hypothesis: str) -> tuple[list[str], list[Column]]:
@@ -70,7 +109,7 @@ def result_table(result: Result, hypothesis: str) -> tuple[list[str], list[Colum
                 for _, measure, digits, _ in lines
             ],
         )
-        for analysis in scenario.hypotheses[hypothesis].analyses
+        for analysis in planned(scenario)[hypothesis].analyses
     ]
     if several:
         at_end = [
@@ -91,12 +130,9 @@ def partial_text(result: Result) -> str:
 def rejection_name(scenario: Scenario, hypothesis: str) -> str:
     """What the rejection probability of a hypothesis is called under the scenario's assumptions.
 
-    A type I error if the null hypothesis holds, which is that the hazard ratio is the null one or
-    worse.
+    A type I error if the null hypothesis holds.
     """
-    log_hr = constant_log_hazard_ratio(scenario, hypothesis)
-    null = math.log(scenario.hypotheses[hypothesis].test.null_hazard_ratio)
-    return "type I error" if log_hr is not None and log_hr > null - 1e-12 else "power"
+    return "type I error" if null_holds(scenario, hypothesis) else "power"
 
 
 def with_error(estimate: Estimate, digits: int = 4) -> str:
@@ -112,10 +148,11 @@ def result_lines(
     scenario: Scenario, hypothesis: str, several: bool
 ) -> Iterator[tuple[str, str, int, bool]]:
     """Label, measure, digits, and whether it exists for the trial's end."""
-    chosen = scenario.hypotheses[hypothesis]
-    experimental = arm_name(scenario, chosen.arms.experimental)
-    control = arm_name(scenario, chosen.arms.control)
-    if several:
+    arms = arms_of(planned(scenario)[hypothesis])
+    if hypothesis in scenario.estimates:
+        if several:
+            yield "look reached", "reached_probability", 4, False
+    elif several:
         yield "first rejected here", "first_rejection_probability", 4, False
         yield "rejected by now", "cumulative_rejection_probability", 4, False
         yield "look reached", "reached_probability", 4, False
@@ -127,14 +164,40 @@ def result_lines(
     yield "  median", "look_time_q50", 2, True
     yield "  95% quantile", "look_time_q95", 2, True
     for counted in ("patients", "events", "dropouts"):
-        yield f"{counted}, mean", f"{counted}_mean", 2, True
-        yield f"  {experimental}", f"{counted}_experimental_mean", 2, True
-        yield f"  {control}", f"{counted}_control_mean", 2, True
-    if chosen.test.estimate != "none":
+        yield f"{counted_name(scenario, hypothesis, counted)}, mean", f"{counted}_mean", 2, True
+        if len(arms) > 1:
+            for part, arm in zip(("experimental", "control"), arms, strict=True):
+                yield f"  {arm_name(scenario, arm)}", f"{counted}_{part}_mean", 2, True
+    yield from _effect_lines(scenario, hypothesis)
+
+
+def _effect_lines(scenario: Scenario, name: str) -> Iterator[tuple[str, str, int, bool]]:
+    """Lines of what is estimated."""
+    measured = measured_effect(scenario, name)
+    if measured.kind == "none":
+        return
+    label, digits = EFFECTS[measured.kind]
+    if measured.kind == "log_hazard_ratio":
         yield "hazard ratio, geometric mean", "hazard_ratio", 4, False
-        if constant_log_hazard_ratio(scenario, hypothesis) is not None:
+        if measured.truth is not None:
             yield "  bias of its logarithm", "log_hazard_ratio_bias", 4, False
-            yield "  coverage of the 95% interval", "coverage_95", 4, False
+    else:
+        yield f"{label}, mean", f"{measured.measure}_mean", digits, False
+        yield "  standard deviation", f"{measured.measure}_sd", digits, False
+        if measured.truth is not None:
+            below = " from the eventual one" if measured.kind in RATES else ""
+            yield f"  bias{below}", f"{measured.measure}_bias", digits, False
+    if measured.truth is not None:
+        level = f"{100.0 * measured.level:g}% interval"
+        for coverage in coverages(measured):
+            method = COVERAGES[coverage.removesuffix(measured.coverage)]
+            yield f"  coverage of the {method}{level}", coverage, 4, False
+
+
+def counted_name(scenario: Scenario, name: str, counted: str) -> str:
+    """What events are called: who has a binary endpoint is a responder."""
+    chosen = planned(scenario)[name]
+    return "responders" if counted == "events" and chosen.endpoint not in TIMES else counted
 
 
 def twin_cells(scenario: Scenario, twin: Twin) -> list[str]:
@@ -158,8 +221,8 @@ def twin_label(scenario: Scenario, twin: Twin) -> str:
     if twin.measure == "look_time_mean":
         return f"mean month of {look}"
     counted, part, _ = twin.measure.split("_")
-    arms = scenario.hypotheses[twin.hypothesis].arms
-    arm = arms.experimental if part == "experimental" else arms.control
+    arms = arms_of(planned(scenario)[twin.hypothesis])
+    arm = arms[0] if part == "experimental" else arms[1]
     return f"{counted} at {look}, {arm}"
 
 
@@ -175,8 +238,9 @@ def notes(result: Result) -> Iterator[str]:
     ]
     yield "What did not exist:" if missing else "What did not exist: nothing, in any trial."
     yield from missing
-    for name in scenario.hypotheses:
-        if constant_log_hazard_ratio(scenario, name) is None:
+    for name, hypothesis in scenario.hypotheses.items():
+        about_ratio = hypothesis.test.effect in {"log_hazard_ratio", "none"}
+        if about_ratio and constant_log_hazard_ratio(scenario, name) is None:
             yield (
                 f"{name}: no single true hazard ratio (it changes with time or by stratum), so no "
                 "bias, coverage or closed-form power."

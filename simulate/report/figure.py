@@ -10,14 +10,17 @@ import numpy as np
 
 from simulate.design.expected import expected_counts
 from simulate.errors import Problem, ScenarioError, SimulateError
-from simulate.report.contents import rejection_name
-from simulate.report.words import analysis_name, arm_name, hypothesis_name
+from simulate.report.contents import EFFECTS, rejection_name
+from simulate.report.words import analysis_name, arm_name, endpoint_name, hypothesis_name
 from simulate.results.characteristics import OVERALL
 from simulate.results.closed_forms import maximum_follow_up, trial_accrual, trial_groups
+from simulate.results.measured import measured_effect
 from simulate.results.quantiles import Bins, FloatArray
 from simulate.results.result import Result
 from simulate.results.tallies import NOT_REJECTED, REJECTED, Key
 from simulate.scenario.comparisons import constant_log_hazard_ratio, critical_values
+from simulate.scenario.effects import arm_rate, null_value
+from simulate.scenario.endpoints import TIMES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,7 +86,9 @@ def draw(result: Result, path: str) -> None:
 def _draw_estimates(result: Result, hypothesis: str, axes: Axes) -> None:
     """Histogram of the estimates with which the trials ended, by their conclusion."""
     scenario = result.scenario
-    has_ratio = scenario.hypotheses[hypothesis].test.estimate != "none"
+    chosen = scenario.hypotheses[hypothesis]
+    effect = chosen.test.effect
+    has_ratio = effect == "log_hazard_ratio"
     ended = [
         result.tallies.over(Bins, [Key(hypothesis, OVERALL, "estimate", condition)])
         for condition in (REJECTED, NOT_REJECTED)
@@ -112,8 +117,13 @@ def _draw_estimates(result: Result, hypothesis: str, axes: Axes) -> None:
         log_hr = constant_log_hazard_ratio(scenario, hypothesis)
         if log_hr is not None:
             axes.axvline(np.exp(log_hr), color=LINE, label=f"true ratio {np.exp(log_hr):.3g}")
-        null = scenario.hypotheses[hypothesis].test.null_hazard_ratio
-        axes.axvline(null, color="black", linestyle=":", linewidth=1, label="null hypothesis")
+        _mark_null(null_value(chosen), axes)
+    elif effect != "none":
+        axes.set_xlabel(f"estimated {EFFECTS[effect][0]} {when}")
+        truth = measured_effect(scenario, hypothesis).truth
+        if truth is not None:
+            axes.axvline(truth, color=LINE, label=f"true value {truth:.3g}")
+        _mark_null(null_value(chosen), axes)
     else:
         axes.set_xlabel(f"z {when} (positive favours the experimental arm)")
         limits = set(critical_values(scenario, hypothesis).values())
@@ -128,6 +138,11 @@ def _draw_estimates(result: Result, hypothesis: str, axes: Axes) -> None:
     )
     axes.legend(frameon=False, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _mark_null(value: float, axes: Axes) -> None:
+    """Mark the value under the null hypothesis."""
+    axes.axvline(value, color="black", linestyle=":", linewidth=1, label="null hypothesis")
 
 
 def _edges(estimates: Bins) -> FloatArray:
@@ -160,16 +175,20 @@ def _draw_events(result: Result, hypothesis: str, axes: Axes) -> None:
     scenario = result.scenario
     chosen = scenario.hypotheses[hypothesis]
     months = _months(result, hypothesis)
-    groups = trial_groups(scenario)
+    if chosen.endpoint not in TIMES:
+        _draw_responders(result, hypothesis, axes)
+        return
+    groups = trial_groups(scenario, endpoint=chosen.endpoint)
     limit = maximum_follow_up(scenario)
     counts = expected_counts(groups, trial_accrual(scenario), months, limit).events
-    arms = (chosen.arms.experimental, chosen.arms.control)
+    arms = chosen.arms.names
     total = np.zeros(len(months))
-    for arm, style in zip(arms, ("--", ":"), strict=True):
+    for arm, style in zip(arms, ("--", ":"), strict=False):
         in_arm = counts[[group.arm == arm for group in groups]].sum(axis=0)
         total += in_arm
         axes.plot(months, in_arm, style, color="black", label=arm_name(scenario, arm))
-    axes.plot(months, total, color="black", label="both arms")
+    if len(arms) > 1:
+        axes.plot(months, total, color="black", label="both arms")
     for number, analysis in enumerate(chosen.analyses):
         low, middle, high = (
             result.estimate(f"look_time_{q}", hypothesis, analysis).value
@@ -194,6 +213,32 @@ def _draw_events(result: Result, hypothesis: str, axes: Axes) -> None:
     axes.set_ylabel(f"expected {chosen.endpoint.upper()} events")
     axes.set_title("events, and middle 90% of the simulated look times", fontsize=9)
     axes.legend(frameon=False, fontsize=8, loc="upper left")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_responders(result: Result, hypothesis: str, axes: Axes) -> None:
+    """Mean rates of a binary endpoint at each look, by arm, beside the eventual ones."""
+    scenario = result.scenario
+    chosen = scenario.hypotheses[hypothesis]
+    looks = chosen.analyses
+    for arm, part, color in zip(
+        chosen.arms.names, ("experimental", "control"), (REJECTED_COLOR, "black"), strict=False
+    ):
+        responders, patients = (
+            np.array([result.estimate(f"{c}_{part}_mean", hypothesis, k).value for k in looks])
+            for c in ("events", "patients")
+        )
+        name = arm_name(scenario, arm)
+        rates = responders / np.maximum(patients, 1e-300)
+        axes.plot(range(len(looks)), rates, "o", color=color, label=f"{name}, by the look")
+        eventual = arm_rate(scenario, chosen.endpoint, arm)
+        axes.axhline(eventual, color=color, linestyle=":", label=f"{name}, eventually")
+    axes.set_xticks(range(len(looks)), [analysis_name(scenario, look) for look in looks])
+    axes.set_xlim(-0.5, len(looks) - 0.5)
+    axes.set_ylim(bottom=0.0)
+    axes.set_ylabel(f"{endpoint_name(scenario, chosen.endpoint)}, share of the patients")
+    axes.set_title("mean rates at the looks, and the eventual ones", fontsize=9)
+    axes.legend(frameon=False, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
 
 

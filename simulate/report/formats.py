@@ -10,16 +10,19 @@ from collections.abc import Iterator, Sequence
 
 from simulate.report.contents import (
     METHODS,
+    estimate_headline,
     headline,
     notes,
     partial_text,
     result_table,
     tested_text,
+    truth_text,
     twin_cells,
     twin_label,
     with_error,
 )
 from simulate.report.words import (
+    estimated_text,
     rule_text,
     stopping_text,
 )
@@ -85,6 +88,8 @@ def to_markdown(result: Result) -> str:
         lines += ["", f"**{_text(partial_text(result))}**"]
     for name in result.scenario.hypotheses:
         lines += ["", *_hypothesis(result, name)]
+    for name in result.scenario.estimates:
+        lines += ["", *_estimate(result, name)]
     if len(result.scenario.hypotheses) > 1:
         lines.append("")
         for several, label in ((ANY, "At least one"), (ALL, "Every one")):
@@ -106,7 +111,22 @@ def _hypothesis(result: Result, hypothesis: str) -> Iterator[str]:
     if len(scenario.analyses) > 1:
         yield f"- {_text(stopping_text(scenario))}"
     yield ""
-    labels, columns = result_table(result, hypothesis)
+    yield from _figures(result, hypothesis)
+
+
+def _estimate(result: Result, estimate: str) -> Iterator[str]:
+    """Headline of an estimate, what it is of, and its table."""
+    scenario = result.scenario
+    yield f"## {_text(estimate_headline(result, estimate))}"
+    yield ""
+    yield f"- {_text(estimated_text(scenario, estimate) + truth_text(scenario, estimate))}"
+    yield ""
+    yield from _figures(result, estimate)
+
+
+def _figures(result: Result, name: str) -> Iterator[str]:
+    """Table of a hypothesis or an estimate, a column a look."""
+    labels, columns = result_table(result, name)
     cells = zip(*(column.cells for column in columns), strict=True)
     rows = [[label, *row] for label, row in zip(labels, cells, strict=True)]
     yield from _table([column.heading for column in columns], rows)

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from simulate.errors import SimulateError
-from simulate.report.replay import median_text
+from simulate.errors import Problem, ScenarioError, SimulateError
+from simulate.report.replay import is_ratio, median_text
 from simulate.report.words import analysis_name, arm_name, hypothesis_name
 from simulate.results.kaplan_meier import FloatArray, KaplanMeier, n_at_risk
 from simulate.results.replayed import Cut, Look, ReplayedTrial
+from simulate.scenario.endpoints import OS, PFS, TIMES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Experimental, control: told apart by the dashes where there is no colour.
+ENDPOINTS = {PFS: "progression-free survival", OS: "overall survival"}
 STYLES = (("#1f5f8b", "-"), ("#b3541e", "--"))
 # Characters that fit beside each other at the sizes below.
 TITLE_WIDTH = 100
@@ -60,20 +62,34 @@ def draw(trial: ReplayedTrial, cut: Cut, path: str) -> None:
     from matplotlib import rc_context  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    looks = [look for look in trial.looks if look.analysis == cut.analysis]
+    looks = [
+        look
+        for look in trial.looks
+        if look.analysis == cut.analysis and _is_drawn(trial, look.hypothesis)
+    ]
+    if not looks:
+        rule = "needs an analysis with a hypothesis about a time to an event"
+        raise ScenarioError([Problem("", rule, cut.analysis, where="--figure")])
     # A fixed salt and no date: equal trials give equal files. Users' words are no formulas.
     with rc_context({"svg.hashsalt": "simulate", "font.size": 9, "text.parse_math": False}):
         figure = Figure(figsize=(8.0, 5.4 * len(looks)))
         figure.set_layout_engine("constrained", h_pad=0.1)
         panels = figure.subplots(len(looks), 1, squeeze=False)[:, 0]
         for look, axes in zip(looks, panels, strict=True):
-            _draw_panel(trial, cut, look, axes)
+            endpoint = trial.scenario.hypotheses[look.hypothesis].endpoint
+            _draw_panel(trial, trial.cut(cut.analysis, endpoint), look, axes)
         figure.suptitle(_title(trial, cut), fontsize=11)
         try:
             metadata = {"Date": None} if path.lower().endswith(".svg") else {}
             figure.savefig(path, dpi=150, metadata=metadata)
         except OSError as error:
             raise SimulateError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _is_drawn(trial: ReplayedTrial, name: str) -> bool:
+    """Whether it is a hypothesis about a time to an event."""
+    hypotheses = trial.scenario.hypotheses
+    return name in hypotheses and hypotheses[name].endpoint in TIMES
 
 
 def _title(trial: ReplayedTrial, cut: Cut) -> str:
@@ -86,11 +102,11 @@ def _title(trial: ReplayedTrial, cut: Cut) -> str:
     )
 
 
-def _test_text(look: Look) -> str:
+def _test_text(trial: ReplayedTrial, look: Look) -> str:
     """Hazard ratio, z and the conclusion of one look."""
     ratio, low, high = look.hazard_ratio
     parts = []
-    if not np.isnan(ratio):
+    if is_ratio(trial, look) and not np.isnan(ratio):
         parts.append(f"hazard ratio {ratio:.3f} (95% limits {low:.3f} to {high:.3f})")
     parts.append("nothing to test" if np.isnan(look.z) else f"z {look.z:.2f}")
     return f"{', '.join(parts)}: {look.verdict}"
@@ -111,18 +127,18 @@ def _group(trial: ReplayedTrial, cut: Cut, arm: str) -> _Group:
 def _draw_panel(trial: ReplayedTrial, cut: Cut, look: Look, axes: Axes) -> None:
     """Curves of the arms that one hypothesis compares."""
     arms = trial.scenario.hypotheses[look.hypothesis].arms
-    groups = [_group(trial, cut, arm) for arm in (arms.experimental, arms.control)]
+    groups = [_group(trial, cut, arm) for arm in arms.names]
     longest = max((float(group.months.max()) for group in groups if len(group.months)), default=0.0)
-    for group, (color, style) in zip(groups, STYLES, strict=True):
+    for group, (color, style) in zip(groups, STYLES, strict=False):
         _draw_curve(group, color, style, axes)
     last = longest or 1.0  # nobody followed at all
     axes.set_xlim(-0.01 * last, 1.02 * last)
     axes.set_ylim(0.0, 1.03)
     axes.set_xticks(_ticks(last))
     axes.set_xlabel("months from randomisation")
-    axes.set_ylabel("progression-free survival")
+    axes.set_ylabel(ENDPOINTS[cut.endpoint])
     name = textwrap.fill(hypothesis_name(trial.scenario, look.hypothesis), TITLE_WIDTH)
-    axes.set_title(f"{name}\n{_test_text(look)}", fontsize=9)
+    axes.set_title(f"{name}\n{_test_text(trial, look)}", fontsize=9)
     axes.legend(frameon=False, fontsize=8, loc="best")
     axes.spines[["top", "right"]].set_visible(False)
     _write_at_risk(groups, axes)
@@ -156,7 +172,7 @@ def _write_at_risk(groups: list[_Group], axes: Axes) -> None:
     ticks = np.asarray(axes.get_xticks())
     points = FIRST_LINE
     _write_below(axes, 0.0, points, "number at risk", "black", "left")
-    for group, (color, _) in zip(groups, STYLES, strict=True):
+    for group, (color, _) in zip(groups, STYLES, strict=False):
         points -= LINE_HEIGHT
         label = textwrap.shorten(group.label, TITLE_WIDTH, placeholder=" …")
         _write_below(axes, 0.0, points, label, color, "left")

@@ -11,39 +11,39 @@ from typing import TYPE_CHECKING, TextIO
 import numpy as np
 
 from simulate.errors import Problem, ScenarioError, SimulateError
-from simulate.report.contents import FAILURES
+from simulate.report.contents import EFFECTS, FAILURES, counted_name
 from simulate.report.tables import Column, print_columns, say
+from simulate.report.wording import number
 from simulate.report.words import (
     analysis_name,
     arm_name,
     comparison_text,
+    endpoint_name,
+    estimated_text,
     hypothesis_name,
-    number,
     rule_text,
     stopping_text,
 )
+from simulate.results.estimates import CONFIDENCE_Z
 from simulate.results.replayed import (
     BY_DROPOUT,
     BY_EVENT,
     ENDED_BY,
+    NOT_HELD,
     Cut,
     Look,
     ReplayedTrial,
 )
-from simulate.scenario.resolve import strata_cells
+from simulate.scenario.endpoints import TIMES
+from simulate.scenario.resolve import endpoints_of, strata_cells
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 STANDARD_OUTPUT = "-"
 BEFORE_FACTORS = ("trial", "patient", "arm")
-AFTER_FACTORS = (
-    "entry_calendar_months",
-    "pfs_months",
-    "pfs_event",
-    "pfs_ended_by",
-    "cutoff_calendar_months",
-)
+ENTRY, CUTOFF = "entry_calendar_months", "cutoff_calendar_months"
+OF_ENDPOINT = ("months", "event", "ended_by")
 
 
 def print_replay(trial: ReplayedTrial, cut: Cut | None, console: Console) -> None:
@@ -54,6 +54,9 @@ def print_replay(trial: ReplayedTrial, cut: Cut | None, console: Console) -> Non
     for name in scenario.hypotheses:
         say(console)
         _print_hypothesis(trial, name, console)
+    if scenario.estimates:
+        say(console)
+        _print_estimates(trial, console)
     say(console)
     if cut is None:
         say(console, "No analysis took place in this trial.")
@@ -76,7 +79,8 @@ def _print_hypothesis(trial: ReplayedTrial, hypothesis: str, console: Console) -
     if len(scenario.analyses) > 1:
         say(console, stopping_text(scenario))
     columns = [
-        Column(analysis_name(scenario, look.analysis), list(_look_cells(look))) for look in looks
+        Column(analysis_name(scenario, look.analysis), list(_look_cells(trial, look)))
+        for look in looks
     ]
     print_columns(console, list(_look_labels(trial, hypothesis)), columns)
     labels = dict(FAILURES)
@@ -85,34 +89,70 @@ def _print_hypothesis(trial: ReplayedTrial, hypothesis: str, console: Console) -
             say(console, f"{analysis_name(scenario, look.analysis)}: {labels[missing]}")
 
 
+def _print_estimates(trial: ReplayedTrial, console: Console) -> None:
+    """Print every estimate without a test at every look."""
+    say(console, "Estimates", "bold green")
+    for look in trial.looks:
+        if look.hypothesis in trial.scenario.estimates:
+            at = analysis_name(trial.scenario, look.analysis)
+            what = estimated_text(trial.scenario, look.hypothesis)
+            say(console, f"{look.hypothesis} at {at} ({what}): {_estimate_cell(look)}")
+
+
+def _estimate_cell(look: Look) -> str:
+    """Estimate of a look with its limits."""
+    if look.verdict == NOT_HELD:
+        return NOT_HELD
+    if math.isnan(look.estimate):
+        return "none"
+    if math.isinf(look.estimate):
+        return "not reached"
+    if math.isnan(look.lower) and math.isnan(look.upper):
+        return number(look.estimate, 4)
+    low, high = (number(x, 4) if math.isfinite(x) else "none" for x in (look.lower, look.upper))
+    return f"{number(look.estimate, 4)} (limits {low} to {high})"
+
+
 def _look_labels(trial: ReplayedTrial, hypothesis: str) -> Iterator[str]:
     """Labels of the rows that `_look_cells` fills."""
-    arms = trial.scenario.hypotheses[hypothesis].arms
+    scenario = trial.scenario
+    chosen = scenario.hypotheses[hypothesis]
     yield "calendar month"
     for counted in ("patients", "events", "dropouts"):
-        yield counted
-        yield f"  {arm_name(trial.scenario, arms.experimental)}"
-        yield f"  {arm_name(trial.scenario, arms.control)}"
-    yield from ("z", "hazard ratio", "  95% limits", "conclusion")
+        yield counted_name(scenario, hypothesis, counted)
+        if len(chosen.arms.names) > 1:
+            yield from (f"  {arm_name(scenario, arm)}" for arm in chosen.arms.names)
+    effect = chosen.test.effect
+    label = EFFECTS[effect][0] if effect in EFFECTS else "hazard ratio"
+    yield from ("z", label, "  95% limits", "conclusion")
 
 
-def _look_cells(look: Look) -> Iterator[str]:
+def _look_cells(trial: ReplayedTrial, look: Look) -> Iterator[str]:
     """A look's figures; empty where it did not take place."""
     is_held = not math.isnan(look.cutoff)
+    chosen = trial.scenario.hypotheses[look.hypothesis]
     yield f"{look.cutoff:.2f}" if is_held else ""
     for experimental, control in (
         (look.patients_experimental, look.patients_control),
         (look.events_experimental, look.events_control),
         (look.dropouts_experimental, look.dropouts_control),
     ):
-        for count in (experimental + control, experimental, control):
+        by_arm = (experimental, control) if len(chosen.arms.names) > 1 else ()
+        for count in (experimental + control, *by_arm):
             yield f"{count:,}" if is_held else ""
     yield "" if math.isnan(look.z) else f"{look.z:.4f}"
-    ratio, low, high = look.hazard_ratio
-    has_ratio = not math.isnan(ratio)
-    yield f"{ratio:.4f}" if has_ratio else ""
-    yield f"{low:.4f} to {high:.4f}" if has_ratio else ""
+    half_width = CONFIDENCE_Z * look.se
+    limits = (look.estimate, look.estimate - half_width, look.estimate + half_width)
+    estimate, low, high = look.hazard_ratio if is_ratio(trial, look) else limits
+    is_there = not math.isnan(estimate)
+    yield f"{estimate:.4f}" if is_there else ""
+    yield f"{low:.4f} to {high:.4f}" if is_there else ""
     yield look.verdict
+
+
+def is_ratio(trial: ReplayedTrial, look: Look) -> bool:
+    """Whether what a look estimates is a log hazard ratio."""
+    return trial.scenario.hypotheses[look.hypothesis].test.effect == "log_hazard_ratio"
 
 
 def _print_arms(trial: ReplayedTrial, cut: Cut, console: Console) -> None:
@@ -120,18 +160,35 @@ def _print_arms(trial: ReplayedTrial, cut: Cut, console: Console) -> None:
     scenario = trial.scenario
     at = f"{analysis_name(scenario, cut.analysis)}, calendar month {cut.cutoff:.2f}"
     say(console, f"All arms at: {at}", "bold")
-    columns = []
-    for place, arm in enumerate(scenario.arms):
-        ended_by = cut.ended_by[cut.arm == place]
-        counts = [
-            len(ended_by),
-            np.count_nonzero(ended_by == BY_EVENT),
-            np.count_nonzero(ended_by == BY_DROPOUT),
-        ]
-        median = median_text(cut.curve(place).median_months)
-        columns.append(Column(arm_name(scenario, arm), [*(f"{n:,}" for n in counts), median]))
-    labels = ["patients", "events", "dropouts", "median PFS (Kaplan-Meier)"]
+    cuts = [trial.cut(cut.analysis, endpoint) for endpoint in endpoints_of(scenario)]
+    labels = ["patients"]
+    for by in cuts:
+        if by.endpoint in TIMES:
+            name = by.endpoint.upper()
+            several = f"{name} " if len(cuts) > 1 else ""
+            labels += [f"{several}events", f"{several}dropouts", f"median {name} (Kaplan-Meier)"]
+        else:
+            labels.append(endpoint_name(scenario, by.endpoint))
+    columns = [
+        Column(
+            arm_name(scenario, arm),
+            [
+                f"{np.count_nonzero(cut.arm == place):,}",
+                *(cell for by in cuts for cell in _arm_cells(by, place)),
+            ],
+        )
+        for place, arm in enumerate(scenario.arms)
+    ]
     print_columns(console, labels, columns)
+
+
+def _arm_cells(cut: Cut, place: int) -> Iterator[str]:
+    """Events of an arm; for a time to an event its dropouts and median, too."""
+    ended_by = cut.ended_by[cut.arm == place]
+    yield f"{np.count_nonzero(ended_by == BY_EVENT):,}"
+    if cut.endpoint in TIMES:
+        yield f"{np.count_nonzero(ended_by == BY_DROPOUT):,}"
+        yield median_text(cut.curve(place).median_months)
 
 
 def check_csv_path(path: str) -> None:
@@ -183,18 +240,33 @@ def write_csv(trial: ReplayedTrial, cut: Cut, stream: TextIO) -> None:
     arms = list(scenario.arms)
     levels = [tuple(cell.levels.values()) for cell in strata_cells(scenario)]
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([*BEFORE_FACTORS, *scenario.strata, *AFTER_FACTORS])
-    columns = (cut.arm, cut.stratum, cut.entry, cut.months, cut.ended_by)
-    rows = zip(*(column.tolist() for column in columns), strict=True)
-    for patient, (arm, stratum, entry, months, why) in enumerate(rows, start=1):
+    writer.writerow([*BEFORE_FACTORS, *scenario.strata, *_after_factors(trial)])
+    cuts = [trial.cut(cut.analysis, endpoint) for endpoint in endpoints_of(scenario)]
+    followed = zip(
+        *(zip(by.months.tolist(), by.ended_by.tolist(), strict=True) for by in cuts), strict=True
+    )
+    columns = (cut.arm, cut.stratum, cut.entry)
+    rows = zip(*(column.tolist() for column in columns), followed, strict=True)
+    for patient, (arm, stratum, entry, endpoints) in enumerate(rows, start=1):
         before = (trial.trial, patient, arms[arm])
-        after = (entry, months, int(why == BY_EVENT), ENDED_BY[why], cut.cutoff)
-        writer.writerow([*before, *levels[stratum], *after])
+        after = [
+            cell
+            for months, why in endpoints
+            for cell in (months, int(why == BY_EVENT), ENDED_BY[why])
+        ]
+        writer.writerow([*before, *levels[stratum], entry, *after, cut.cutoff])
+
+
+def _after_factors(trial: ReplayedTrial) -> list[str]:
+    """Columns that follow those of the factors."""
+    endpoints = endpoints_of(trial.scenario)
+    return [ENTRY, *(f"{name}_{what}" for name in endpoints for what in OF_ENDPOINT), CUTOFF]
 
 
 def _check_factors(trial: ReplayedTrial) -> None:
     """Refuse a factor that would make two columns of one name."""
-    taken = [name for name in trial.scenario.strata if name in {*BEFORE_FACTORS, *AFTER_FACTORS}]
+    others = {*BEFORE_FACTORS, *_after_factors(trial)}
+    taken = [name for name in trial.scenario.strata if name in others]
     if taken:
         rule = "must not have the name of another column of the CSV"
         raise ScenarioError([Problem(f"strata.{name}", rule) for name in taken])

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from simulate.report.contents import (
     METHODS,
+    estimate_headline,
     headline,
     notes,
     partial_text,
     rejection_name,
     result_table,
     tested_text,
+    truth_text,
     twin_cells,
     with_error,
 )
@@ -21,6 +23,7 @@ from simulate.report.words import (
     analysis_name,
     arm_name,
     describe,
+    estimated_text,
     rule_text,
     stopping_text,
 )
@@ -47,6 +50,9 @@ def print_result(result: Result, console: Console) -> None:
     for name in scenario.hypotheses:
         say(console)
         _print_hypothesis(result, name, console)
+    for name in scenario.estimates:
+        say(console)
+        _print_estimate(result, name, console)
     if len(scenario.hypotheses) > 1:
         say(console)
         for several, label in ((ANY, "at least one"), (ALL, "every one")):
@@ -89,6 +95,14 @@ def _print_hypothesis(result: Result, hypothesis: str, console: Console) -> None
     if several:
         say(console, "months, counts, estimates at a look: all trials that have it, stopped or not")
         say(console, "at the end: each trial at its last look")
+
+
+def _print_estimate(result: Result, estimate: str, console: Console) -> None:
+    """Print the headline of an estimate, what it is of, and a row a figure, a column a look."""
+    scenario = result.scenario
+    say(console, estimate_headline(result, estimate), "bold green")
+    say(console, estimated_text(scenario, estimate) + truth_text(scenario, estimate))
+    print_columns(console, *result_table(result, estimate))
 
 
 def _print_twins(result: Result, console: Console) -> None:
@@ -153,8 +167,9 @@ def _closed_form_line(scenario: Scenario, hypothesis: str) -> str:
     power = closed_form_power(scenario, hypothesis)
     if power is None:
         return (
-            f"{hypothesis}: no closed-form power (weights, no single hazard ratio, an uncertain "
-            "look or one that adds no events, or another hypothesis that can stop the trial)."
+            f"{hypothesis}: no closed-form power (not a plain log-rank test, no single hazard "
+            "ratio, an uncertain look or one that adds no events, or another hypothesis that can "
+            "stop the trial)."
         )
     looks = scenario.hypotheses[hypothesis].analyses
     by_look = ", ".join(f"{value:.4f} by {look}" for value, look in zip(power, looks, strict=True))

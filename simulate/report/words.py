@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from simulate.report.tests_in_words import analysis_set, test_text
+from simulate.report.wording import months_text, number
 from simulate.scenario.comparisons import critical_values
 from simulate.scenario.distributions import (
     Exponential,
@@ -13,6 +15,7 @@ from simulate.scenario.distributions import (
     SurvivalPoint,
     Weibull,
 )
+from simulate.scenario.endpoints import RESPONSE, TIMES, Binary
 from simulate.scenario.looks import (
     CalendarTrigger,
     DelayTrigger,
@@ -23,8 +26,7 @@ from simulate.scenario.looks import (
     Trigger,
 )
 from simulate.scenario.models import Scenario
-from simulate.scenario.resolve import event_hazards, strata_cells
-from simulate.scenario.survival_tests import WeightedLogrankTest
+from simulate.scenario.resolve import endpoints_of, event_hazards, strata_cells, times_of
 
 IF_NOT_REACHED = {
     "last_event": "at the last event",
@@ -39,13 +41,9 @@ def describe(scenario: Scenario) -> list[tuple[str, list[str]]]:
         ("Arms", list(_arms(scenario))),
         ("Patients", list(_patients(scenario))),
         ("Analyses", list(_analyses(scenario))),
-        ("Hypotheses", list(_hypotheses(scenario))),
+        *([("Hypotheses", list(_hypotheses(scenario)))] if scenario.hypotheses else []),
+        *([("Estimates", list(_estimates(scenario)))] if scenario.estimates else []),
     ]
-
-
-def number(value: float, digits: int = 6) -> str:
-    """Write a figure as a person would: no trailing zeros, up to six digits."""
-    return f"{value:,.{digits}g}"
 
 
 def arm_name(scenario: Scenario, arm: str) -> str:
@@ -64,20 +62,41 @@ def hypothesis_name(scenario: Scenario, hypothesis: str) -> str:
 
 
 def _arms(scenario: Scenario) -> Iterator[str]:
-    hazards = event_hazards(scenario)
     for name, arm in scenario.arms.items():
         yield f"{name} ({arm.label})" if arm.label else name
-        yield f"  PFS: {_definition(arm.pfs)}{_status(arm.pfs.status)}"
-        for entry in arm.pfs.by_stratum.values():
-            where = _stratum(entry.stratum)
-            yield f"    where {where}: {_definition(entry)}{_status(entry.status)}"
-        medians = {number(float(hazard.quantile(0.5)), 4) for hazard in hazards[name]}
-        if len(medians) == 1 and getattr(arm.pfs, "median_months", None) is None:
-            yield f"    median {medians.pop()} months"
+        for endpoint in times_of(scenario):
+            yield from _times(scenario, name, endpoint)
+        if arm.response is not None:
+            yield from _rates("response", arm.response)
+            time = arm.response.time_to_response
+            yield f"    time to response: {_definition(time)}, if before progression and death"
+        for binary, table in arm.binary.items():
+            yield from _rates(scenario.binary_endpoints[binary].label or binary, table)
         if arm.dropout is None:
             yield "  dropout: none"
         else:
             yield f"  dropout: {_definition(arm.dropout)}{_status(arm.dropout.status)}"
+
+
+def _times(scenario: Scenario, arm: str, endpoint: str) -> Iterator[str]:
+    """Distribution of a time to an event in an arm."""
+    table = getattr(scenario.arms[arm], endpoint)
+    yield f"  {endpoint.upper()}: {_definition(table)}{_status(table.status)}"
+    for entry in table.by_stratum.values():
+        where = _stratum(entry.stratum)
+        yield f"    where {where}: {_definition(entry)}{_status(entry.status)}"
+    hazards = event_hazards(scenario, endpoint)[arm]
+    medians = {number(float(hazard.quantile(0.5)), 4) for hazard in hazards}
+    if len(medians) == 1 and getattr(table, "median_months", None) is None:
+        yield f"    median {medians.pop()} months"
+
+
+def _rates(label: str, table: Binary) -> Iterator[str]:
+    """Rate of a binary endpoint in an arm."""
+    yield f"  {label}: {number(table.rate)}{_status(table.status)}"
+    for entry in table.by_stratum.values():
+        where = _stratum(entry.stratum)
+        yield f"    where {where}: {number(entry.rate)}{_status(entry.status)}"
 
 
 def _status(status: str | None) -> str:
@@ -156,11 +175,7 @@ def _patients(scenario: Scenario) -> Iterator[str]:
         for cell in cells:
             yield f"  {_stratum(cell.levels)}: {number(cell.prevalence)}"
     if scenario.follow_up is not None:
-        yield f"each followed for at most {_months(scenario.follow_up.maximum_months)}"
-
-
-def _months(months: float) -> str:
-    return "1 month" if months == 1.0 else f"{number(months)} months"
+        yield f"each followed for at most {months_text(scenario.follow_up.maximum_months)}"
 
 
 def _analyses(scenario: Scenario) -> Iterator[str]:
@@ -175,7 +190,7 @@ def trigger_text(trigger: Trigger) -> str:
             where = f" where {_stratum(trigger.stratum)}" if trigger.stratum else ""
             arms = f" in {' and '.join(trigger.arms)}" if trigger.arms else ""
             return (
-                f"at {trigger.events:,} {trigger.endpoint.upper()} events{where}{arms} "
+                f"at {trigger.events:,} {events_name(trigger.endpoint)}{where}{arms} "
                 f"(if never reached: {IF_NOT_REACHED[trigger.if_not_reached]})"
             )
         case CalendarTrigger():
@@ -186,9 +201,9 @@ def trigger_text(trigger: Trigger) -> str:
                 if trigger.after_patients
                 else "the last patient"
             )
-            return f"{_months(trigger.minimum_follow_up_months)} after the entry of {who}"
+            return f"{months_text(trigger.minimum_follow_up_months)} after the entry of {who}"
         case DelayTrigger():
-            return f"{_months(trigger.months_after_previous)} after the previous analysis"
+            return f"{months_text(trigger.months_after_previous)} after the previous analysis"
         case LatestTrigger():
             return f"the latest of ({'; '.join(map(trigger_text, trigger.latest_of))})"
         case EarliestTrigger():
@@ -208,28 +223,52 @@ def _hypotheses(scenario: Scenario) -> Iterator[str]:
         yield stopping_text(scenario)
 
 
+def _estimates(scenario: Scenario) -> Iterator[str]:
+    for name, chosen in scenario.estimates.items():
+        label = f" ({chosen.label})" if chosen.label else ""
+        yield f"{name}{label}: {estimated_text(scenario, name)}"
+
+
+def events_name(endpoint: str) -> str:
+    """What the events of an endpoint are called."""
+    if endpoint in TIMES:
+        return f"{endpoint.upper()} events"
+    return "responses" if endpoint == RESPONSE else f"patients with {endpoint}"
+
+
+def endpoint_name(scenario: Scenario, endpoint: str) -> str:
+    """An endpoint in words."""
+    if endpoint in TIMES:
+        return endpoint.upper()
+    if endpoint == RESPONSE:
+        return "response"
+    return scenario.binary_endpoints[endpoint].label or endpoint
+
+
+def estimated_text(scenario: Scenario, estimate: str) -> str:
+    """What an estimate without a test is of, in words."""
+    chosen = scenario.estimates[estimate]
+    month = number(chosen.at_months or 0.0)
+    at = f" at month {month}" if chosen.kind == "survival" else ""
+    upto = f" up to month {month}" if chosen.kind == "rmst" else ""
+    what = {
+        "median": "Kaplan-Meier median",
+        "survival": "Kaplan-Meier estimate",
+        "rmst": "restricted mean",
+        "rate": "rate",
+    }[chosen.kind]
+    endpoint = endpoint_name(scenario, chosen.endpoint)
+    among = analysis_set(chosen.minimum_follow_up_months)
+    return f"{chosen.arm}, {endpoint}: {what}{at}{upto}{among}"
+
+
 def comparison_text(scenario: Scenario, hypothesis: str) -> str:
-    """Arms and test of a hypothesis in words."""
+    """Arms, endpoint and test of a hypothesis in words."""
     chosen = scenario.hypotheses[hypothesis]
-    test, arms = chosen.test, chosen.arms
-    kind = "stratified log-rank test" if test.stratified else "log-rank test"
-    null = test.null_hazard_ratio
-    detail = f" of hazard ratio {number(null)}" if null != 1.0 else ""
-    if isinstance(test, WeightedLogrankTest):
-        kind, detail = f"weighted {kind}", f", {_weights(test)}"
-    return f"{arms.experimental} against {arms.control}, {kind}{detail}"
-
-
-def _weights(test: WeightedLogrankTest) -> str:
-    """Weights of a test in words."""
-    if test.fleming_harrington is not None:
-        weights = test.fleming_harrington
-        return f"Fleming-Harrington ({number(weights.rho)}, {number(weights.gamma)})"
-    modest = test.modestly_weighted
-    if modest is not None and modest.delay_months is not None:
-        return f"modestly weighted up to month {number(modest.delay_months)}"
-    floor = modest.survival_floor if modest is not None else None
-    return f"modestly weighted down to survival {number(floor or 0.0)}"
+    arms = " against ".join(chosen.arms.names)
+    many = len(endpoints_of(scenario)) > 1
+    endpoint = f"{endpoint_name(scenario, chosen.endpoint)}, " if many else ""
+    return f"{arms}, {endpoint}{test_text(chosen.test)}"
 
 
 def rule_text(scenario: Scenario, hypothesis: str) -> str:

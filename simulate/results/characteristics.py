@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from simulate.results.estimates import Estimate, Moments, Share, WholeMoments
+from simulate.results.measured import COX, MeasuredEffect, measured_effect
 from simulate.results.quantiles import Bins, Values
 from simulate.results.tallies import (
     EVERY_TRIAL,
@@ -19,7 +20,7 @@ from simulate.results.tallies import (
     Tallies,
     fates_of,
 )
-from simulate.scenario.comparisons import constant_log_hazard_ratio
+from simulate.scenario.comparisons import planned
 from simulate.scenario.models import Scenario
 
 OVERALL = "overall"
@@ -121,20 +122,23 @@ def operating_characteristics(scenario: Scenario, tallies: Tallies) -> list[Row]
     possible = fates_of(scenario)
     # With one analysis the trials under all conditions are the same.
     conditions = CONDITIONS if len(possible) > 1 else {"all": possible}
-    for name, hypothesis in scenario.hypotheses.items():
-        looks = tuple(hypothesis.analyses)
-        add(name, OVERALL, "all", _rejected_by(tallies, name, looks, "rejection_probability"))
+    for name, chosen in planned(scenario).items():
+        looks = tuple(chosen.analyses)
+        is_tested = name in scenario.hypotheses
+        if is_tested:
+            add(name, OVERALL, "all", _rejected_by(tallies, name, looks, "rejection_probability"))
         by_end = tuple(fate for fate in BY_END if fate in possible)
         add(name, OVERALL, "all", _data(_Trials(tallies, name, looks, by_end)))
-        log_hr = constant_log_hazard_ratio(scenario, name)
+        measured = measured_effect(scenario, name)
         for number, analysis in enumerate(looks):
-            add(name, analysis, "all", _probabilities(tallies, name, looks[: number + 1]))
+            shown = _probabilities(tallies, name, looks[: number + 1], is_tested=is_tested)
+            add(name, analysis, "all", shown)
             for condition, fates in conditions.items():
                 trials = _Trials(tallies, name, (analysis,), fates)
                 add(name, analysis, condition, _data(trials))
-                add(name, analysis, condition, _z(trials))
-                if hypothesis.test.estimate != "none":
-                    add(name, analysis, condition, _cox(trials, log_hr))
+                if is_tested:
+                    add(name, analysis, condition, _z(trials))
+                add(name, analysis, condition, _effect(trials, measured))
     if len(scenario.hypotheses) > 1:
         for several in (ANY, ALL):
             measure = "rejection_probability"
@@ -153,16 +157,19 @@ def _rejected_by(
     yield measure, share.estimate()
 
 
-def _probabilities(tallies: Tallies, hypothesis: str, looks: tuple[str, ...]) -> Iterator[Measured]:
+def _probabilities(
+    tallies: Tallies, hypothesis: str, looks: tuple[str, ...], *, is_tested: bool
+) -> Iterator[Measured]:
     """How often the last of some looks takes place, rejects, or something did not exist."""
 
     def at_look(measure: str) -> Measured:
         key = Key(hypothesis, looks[-1], measure, EVERY_TRIAL)
         return measure, tallies.over(Share, [key]).estimate()
 
-    yield at_look("rejection_probability")
-    yield at_look("first_rejection_probability")
-    yield from _rejected_by(tallies, hypothesis, looks, "cumulative_rejection_probability")
+    if is_tested:
+        yield at_look("rejection_probability")
+        yield at_look("first_rejection_probability")
+        yield from _rejected_by(tallies, hypothesis, looks, "cumulative_rejection_probability")
     yield at_look("reached_probability")
     yield at_look("look_skipped")
     yield at_look("target_not_reached")
@@ -189,18 +196,35 @@ def _z(trials: _Trials) -> Iterator[Measured]:
     yield "z_sd", z.deviation()
 
 
-def _cox(trials: _Trials, log_hr: float | None) -> Iterator[Measured]:
-    """Cox estimate at a look, on the log scale; infinite ones are counted, not averaged."""
-    for measure in ("estimate_infinite", "estimate_not_converged"):
-        yield measure, trials.over(Share, measure).estimate()
-    beta = trials.over(Moments, "log_hazard_ratio")
-    average = beta.mean()
-    yield "log_hazard_ratio_mean", average
-    yield "log_hazard_ratio_sd", beta.deviation()
-    yield "log_hazard_ratio_se_mean", trials.over(Moments, "log_hazard_ratio_se").mean()
-    ratio = math.exp(average.value)
-    yield "hazard_ratio", Estimate(ratio, ratio * average.mcse, average.n_trials)
-    if log_hr is not None:
+def _effect(trials: _Trials, measured: MeasuredEffect) -> Iterator[Measured]:
+    """Estimates at a look; infinite and missing ones are counted, not averaged."""
+    if measured.kind == "none":
+        return
+    yield "estimate_infinite", trials.over(Share, "estimate_infinite").estimate()
+    other = "estimate_not_converged" if measured.failures == COX else "not_estimable"
+    yield other, trials.over(Share, other).estimate()
+    measure = measured.measure
+    estimates = trials.over(Moments, measure)
+    average = estimates.mean()
+    yield f"{measure}_mean", average
+    yield f"{measure}_sd", estimates.deviation()
+    if measured.has_se:
+        yield f"{measure}_se_mean", trials.over(Moments, f"{measure}_se").mean()
+    if measured.failures == COX:
+        ratio = math.exp(average.value)
+        yield "hazard_ratio", Estimate(ratio, ratio * average.mcse, average.n_trials)
+    if measured.has_limits:
+        yield "upper_limit_infinite", trials.over(Share, "upper_limit_infinite").estimate()
+    if measured.truth is not None:
         # A constant taken away leaves the error as it is.
-        yield "log_hazard_ratio_bias", average._replace(value=average.value - log_hr)
-        yield "coverage_95", trials.over(Share, "coverage_95").estimate()
+        yield f"{measure}_bias", average._replace(value=average.value - measured.truth)
+        for coverage in coverages(measured):
+            yield coverage, trials.over(Share, coverage).estimate()
+
+
+def coverages(measured: MeasuredEffect) -> Iterator[str]:
+    """Names of the coverages of an estimate's confidence intervals among the measures."""
+    yield measured.coverage
+    if measured.is_rate:
+        yield f"clopper_pearson_{measured.coverage}"
+        yield f"wilson_{measured.coverage}"

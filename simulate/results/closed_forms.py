@@ -12,6 +12,8 @@ from simulate.design.accrual import Accrual
 from simulate.design.expected import Group, entry_month, expected_counts, time_to_events
 from simulate.design.schoenfeld import schoenfeld_power
 from simulate.scenario.comparisons import constant_log_hazard_ratio, critical_values
+from simulate.scenario.endpoints import TIMES
+from simulate.scenario.hazards import Hazard
 from simulate.scenario.looks import (
     CalendarTrigger,
     DelayTrigger,
@@ -27,6 +29,7 @@ from simulate.scenario.resolve import (
     event_hazards,
     matching_cells,
     strata_cells,
+    times_of,
 )
 from simulate.scenario.survival_tests import LogrankTest
 
@@ -35,6 +38,7 @@ Z_99 = 2.3263478740408408
 # A look by this share of the month of the next one is well before it: the months at which a number
 # of events comes have a standard deviation of some 10% at most.
 CLEAR = 0.75
+NEVER = Hazard(1.0, 1.0, (0.0,), (0.0,))
 
 
 class ExpectedLook(NamedTuple):
@@ -74,10 +78,14 @@ def trial_accrual(scenario: Scenario) -> Accrual:
     )
 
 
-def trial_groups(scenario: Scenario, trigger: EventTrigger | None = None) -> list[Group]:
+def trial_groups(
+    scenario: Scenario, trigger: EventTrigger | None = None, endpoint: str | None = None
+) -> list[Group]:
     """Patients by arm and stratum cell; only those whose events count, if a trigger is given.
 
     Permuted blocks are exchangeable, so a patient is in an arm with the arm's share of the ratio.
+    Events are those of the trigger, else of the ``endpoint`` ("pfs" or "os"), else of the first of
+    these that there is; without one, nobody has events.
     """
     cells = strata_cells(scenario)
     counted: tuple[int, ...] = tuple(range(len(cells)))
@@ -87,7 +95,12 @@ def trial_groups(scenario: Scenario, trigger: EventTrigger | None = None) -> lis
     if trigger is not None and trigger.arms is not None:
         arms = trigger.arms
     ratio = scenario.randomisation.ratio
-    events = event_hazards(scenario)
+    times = times_of(scenario)
+    counts = trigger.endpoint if trigger else endpoint or (times[0] if times else "")
+    if counts in times:
+        events = event_hazards(scenario, counts)
+    else:
+        events = {arm: (NEVER,) * len(cells) for arm in scenario.arms}
     dropouts = dropout_hazards(scenario)
     return [
         Group(
@@ -106,8 +119,15 @@ def maximum_follow_up(scenario: Scenario) -> float:
     return math.inf if scenario.follow_up is None else scenario.follow_up.maximum_months
 
 
-def expected_looks(scenario: Scenario) -> list[ExpectedLook]:
+def expected_looks(scenario: Scenario, endpoint: str | None = None) -> list[ExpectedLook]:
     """Every analysis of a scenario as closed forms expect it, in order.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The design.
+    endpoint : str, optional
+        Whose events and dropouts are expected, "pfs" or "os"; the first of these if not given.
 
     Returns
     -------
@@ -115,7 +135,7 @@ def expected_looks(scenario: Scenario) -> list[ExpectedLook]:
         A month that follows from expected numbers of events is approximate: the mean of the month
         at which a number of events is reached is not quite the month at which the mean reaches it.
     """
-    groups = trial_groups(scenario)
+    groups = trial_groups(scenario, endpoint=endpoint)
     accrual = trial_accrual(scenario)
     looks: list[ExpectedLook] = []
     previous, all_fixed, all_come, last_trigger = 0.0, True, True, None
@@ -158,7 +178,8 @@ def _in_order(first: Trigger | None, second: Trigger) -> bool:
         case FollowUpTrigger(after_patients=one), FollowUpTrigger(after_patients=other):
             return one == other
         case EventTrigger(), EventTrigger():
-            return (first.stratum, first.arms) == (second.stratum, second.arms)
+            kinds = [(t.endpoint, t.stratum, t.arms) for t in (first, second)]
+            return kinds[0] == kinds[1]
     return False
 
 
@@ -199,6 +220,9 @@ def _expected_month(
         case DelayTrigger():
             return _Month(previous + trigger.months_after_previous, fixed=True, sure=True)
         case EventTrigger():
+            if trigger.endpoint not in TIMES:
+                # Nobody has worked out when a number of responses is expected.
+                return _Month(math.inf, fixed=False, sure=False)
             groups = trial_groups(scenario, trigger)
             limit = maximum_follow_up(scenario)
             month = time_to_events(groups, accrual, trigger.events, limit)
@@ -239,14 +263,16 @@ def closed_form_power(
     hypothesis : str
         Its name.
     expected : sequence of ExpectedLook, optional
-        The `expected_looks` of the scenario, if they are there already.
+        The `expected_looks` of the scenario and the hypothesis's endpoint, if they are there
+        already.
 
     Returns
     -------
     list of float or None
-        None where the test is weighted, where there is no single hazard ratio, where trials may
-        well lack a look's events or have it at another time (`ExpectedLook.typical`), where a look
-        adds no events to the one before, or where another hypothesis can stop the trial.
+        None where it is not a plain log-rank test, where there is no single hazard ratio, where
+        trials may well lack a look's events or have it at another time (`ExpectedLook.typical`),
+        where a look adds no events to the one before, or where another hypothesis can stop the
+        trial.
     """
     log_hr = constant_log_hazard_ratio(scenario, hypothesis)
     stopping = scenario.stopping
@@ -259,11 +285,11 @@ def closed_form_power(
     if not isinstance(chosen.test, LogrankTest):
         return None
     limits = critical_values(scenario, hypothesis)
-    expected = expected_looks(scenario) if expected is None else expected
+    expected = expected_looks(scenario, chosen.endpoint) if expected is None else expected
     looks = [look for look in expected if look.analysis in limits]
     if not all(look.typical for look in looks):
         return None
-    arms = (chosen.arms.experimental, chosen.arms.control)
+    arms = chosen.arms.names
     events = [sum(look.events[arm] for arm in arms) for look in looks]
     if min(np.diff(events, prepend=0.0)) <= 1e-9:
         return None

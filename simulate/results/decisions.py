@@ -70,10 +70,11 @@ def decide(scenario: Scenario, statistics: Statistics) -> Decisions:
         here = running & exists[:, rows[0]]
         last_look[here] = look
         for row in rows:
-            h = comparisons[row].hypothesis_number
             reached[:, row] = here
-            rejects[:, row] = here & crosses[:, row] & ~rejected[:, h]
-            rejected[:, h] |= rejects[:, row]
+            h = comparisons[row].hypothesis_number
+            if h < len(scenario.hypotheses):  # estimates reject nothing
+                rejects[:, row] = here & crosses[:, row] & ~rejected[:, h]
+                rejected[:, h] |= rejects[:, row]
         running &= ~(here & _stops(scenario, rejected))
     return Decisions(exists, crosses, reached, rejects, last_look)
 
@@ -81,7 +82,7 @@ def decide(scenario: Scenario, statistics: Statistics) -> Decisions:
 def _stops(scenario: Scenario, rejected: BoolArray) -> BoolArray:
     """Which trials stop, given what they have rejected so far, (n_trials,)."""
     stopping = scenario.stopping
-    if stopping.rejected == "never":
+    if stopping.rejected == "never" or not stopping.hypotheses:
         return np.zeros(len(rejected), dtype=np.bool_)
     names = list(scenario.hypotheses)
     counted = rejected[:, [names.index(name) for name in stopping.hypotheses]]

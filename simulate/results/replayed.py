@@ -17,6 +17,7 @@ from simulate.engine.arrays import (
     STATUS_ESTIMATE_NOT_CONVERGED,
     STATUS_LOOK_SKIPPED,
     STATUS_NO_INFORMATION,
+    STATUS_NOT_ESTIMABLE,
     STATUS_TARGET_NOT_REACHED,
     Patients,
     Statistics,
@@ -33,9 +34,10 @@ from simulate.results.kaplan_meier import (
     kaplan_meier,
 )
 from simulate.results.plain import or_null, plain_row
-from simulate.runner.pack import pack
+from simulate.runner.pack import endpoint_numbers, pack
 from simulate.runner.replay import replay
 from simulate.scenario.comparisons import planned_comparisons
+from simulate.scenario.endpoints import TIMES
 from simulate.scenario.hashes import data_hash, design_hash
 from simulate.scenario.models import MOST_TRIALS, Scenario
 
@@ -50,6 +52,7 @@ REJECTED_BEFORE = "rejected before"
 NOT_REJECTED = "not rejected"
 STOPPED_BEFORE = "trial stopped before"
 NOT_HELD = "not held"
+ESTIMATED = "estimated"
 
 FLAGS = (
     (STATUS_LOOK_SKIPPED, "look_skipped"),
@@ -57,6 +60,7 @@ FLAGS = (
     (STATUS_NO_INFORMATION, "no_information"),
     (STATUS_ESTIMATE_INFINITE, "estimate_infinite"),
     (STATUS_ESTIMATE_NOT_CONVERGED, "estimate_not_converged"),
+    (STATUS_NOT_ESTIMABLE, "not_estimable"),
 )
 
 
@@ -100,6 +104,8 @@ class Look(NamedTuple):
     z: float
     estimate: float
     se: float
+    lower: float
+    upper: float
     missing: tuple[str, ...]
 
     @property
@@ -116,8 +122,8 @@ class Cut(NamedTuple):
 
     Attributes
     ----------
-    analysis : str
-        Its name.
+    analysis, endpoint : str
+        Their names.
     cutoff : float
         Calendar month.
     arm, stratum : ndarray of int, shape (n_entered,)
@@ -131,6 +137,7 @@ class Cut(NamedTuple):
     """
 
     analysis: str
+    endpoint: str
     cutoff: float
     arm: IntArray
     stratum: IntArray
@@ -180,6 +187,8 @@ class ReplayedTrial:
         looks = []
         for row, planned in enumerate(planned_comparisons(self.scenario)):
             verdict = _verdict(decisions, row, planned.hypothesis in rejected)
+            if planned.hypothesis in self.scenario.estimates and verdict == NOT_REJECTED:
+                verdict = ESTIMATED
             if verdict == REJECTED:
                 rejected.add(planned.hypothesis)
             looks.append(
@@ -205,19 +214,27 @@ class ReplayedTrial:
         last = int(decide(self.scenario, self.statistics).last_look[0])
         return None if last == NO_LOOK else list(self.scenario.analyses)[last]
 
-    def cut(self, analysis: str | None = None) -> Cut:
+    def cut(self, analysis: str | None = None, endpoint: str | None = None) -> Cut:
         """Cut the trial's data at an analysis.
 
         Parameters
         ----------
         analysis : str, optional
             Its name; the one with which the trial ended if not given.
+        endpoint : str, optional
+            The endpoint to which patients are followed; the first of the scenario if not given.
 
         Raises
         ------
         ScenarioError
-            If the scenario has no such analysis, or it did not take place in this trial.
+            If the scenario has no such analysis or endpoint, or the analysis did not take place in
+            this trial.
         """
+        numbers = endpoint_numbers(self.scenario)
+        endpoint = next(iter(numbers)) if endpoint is None else endpoint
+        if endpoint not in numbers:
+            rule = f"must be one of the scenario's: {', '.join(numbers)}"
+            raise _refusal("endpoint", rule, repr(endpoint))
         name = self.last_analysis if analysis is None else analysis
         if name is None:
             raise _refusal("", f"no analysis took place in trial {self.trial:,}")
@@ -229,7 +246,7 @@ class ReplayedTrial:
             held = [a for a, month in self.cutoffs.items() if not math.isnan(month)]
             rule = f"must have taken place in trial {self.trial:,}: {', '.join(held) or 'none did'}"
             raise _refusal("analysis", rule, repr(name))
-        return _cut(self.patients, name, cutoff)
+        return _cut(self.patients, name, endpoint, numbers[endpoint], cutoff)
 
     def to_json(self, cut: Cut | None) -> dict[str, Any]:
         """Return the trial as plain data for ``json.dumps``, with its arms at a cutoff."""
@@ -244,7 +261,7 @@ class ReplayedTrial:
             "data_hash": data_hash(scenario),
             "design_hash": design_hash(scenario),
             "looks": [_look_json(look) for look in self.looks],
-            "cut": None if cut is None else _cut_json(scenario, cut),
+            "cut": None if cut is None else _cut_json(self, cut),
         }
 
 
@@ -285,23 +302,24 @@ def _verdict(decisions: Decisions, row: int, rejected_before: bool) -> str:
     return REJECTED_BEFORE if rejected_before else NOT_REJECTED
 
 
-def _cut(patients: Patients, analysis: str, cutoff: float) -> Cut:
+def _cut(patients: Patients, analysis: str, endpoint: str, number: int, cutoff: float) -> Cut:
     """Patients as seen at a cutoff, by the rule with which the engine builds its risk sets.
 
     Whose calendar month of the end is after the cutoff is censored there, ``cutoff - entry`` months
     from randomisation.
     """
     entered = patients.entry <= cutoff
-    seen = patients.calendar_end[entered] <= cutoff
+    seen = patients.calendar_end[number, entered] <= cutoff
     entry = patients.entry[entered]
-    outcome = patients.outcome[entered]
+    outcome = patients.outcome[number, entered]
     return Cut(
         analysis=analysis,
+        endpoint=endpoint,
         cutoff=cutoff,
         arm=patients.arm[entered],
         stratum=patients.stratum[entered],
         entry=entry,
-        months=np.where(seen, patients.end[entered], cutoff - entry),
+        months=np.where(seen, patients.end[number, entered], cutoff - entry),
         ended_by=np.select(
             [~seen, outcome == EVENT, outcome == DROPOUT],
             [BY_CUTOFF, BY_EVENT, BY_DROPOUT],
@@ -318,8 +336,10 @@ def _look_json(look: Look) -> dict[str, Any]:
     return plain_row(fields)
 
 
-def _cut_json(scenario: Scenario, cut: Cut) -> dict[str, Any]:
-    """Patients, events and median of each arm at a cutoff."""
+def _cut_json(trial: ReplayedTrial, cut: Cut) -> dict[str, Any]:
+    """Patients of each arm at a cutoff, and by endpoint their events and median."""
+    scenario = trial.scenario
+    cuts = [trial.cut(cut.analysis, endpoint) for endpoint in endpoint_numbers(scenario)]
     return {
         "analysis": cut.analysis,
         "cutoff": cut.cutoff,
@@ -327,9 +347,16 @@ def _cut_json(scenario: Scenario, cut: Cut) -> dict[str, Any]:
             {
                 "arm": arm,
                 "patients": int(np.count_nonzero(cut.arm == number)),
-                "events": int(np.count_nonzero(cut.is_event[cut.arm == number])),
-                "median_months": or_null(cut.curve(number).median_months),
+                "endpoints": {by.endpoint: _arm_json(by, number) for by in cuts},
             }
             for number, arm in enumerate(scenario.arms)
         ],
     }
+
+
+def _arm_json(cut: Cut, number: int) -> dict[str, Any]:
+    """Events of an arm, and the median of a time to an event."""
+    found: dict[str, Any] = {"events": int(np.count_nonzero(cut.is_event[cut.arm == number]))}
+    if cut.endpoint in TIMES:
+        found["median_months"] = or_null(cut.curve(number).median_months)
+    return found

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
+from simulate.design.proportions import clopper_pearson, wilson
 from simulate.engine.arrays import (
     STATUS_ESTIMATE_INFINITE,
     STATUS_ESTIMATE_NOT_CONVERGED,
     STATUS_LOOK_SKIPPED,
     STATUS_NO_INFORMATION,
+    STATUS_NOT_ESTIMABLE,
     STATUS_TARGET_NOT_REACHED,
     Statistics,
 )
@@ -25,6 +28,7 @@ from simulate.results.decisions import (
     rejected_by_end,
 )
 from simulate.results.estimates import CONFIDENCE_Z, Moments, Share, WholeMoments
+from simulate.results.measured import COX, DIFFERENCE, MeasuredEffect, measured_effect
 from simulate.results.quantiles import Bins, FloatArray, IntArray, Values
 from simulate.results.tallies import (
     BIN_MONTHS,
@@ -37,17 +41,24 @@ from simulate.results.tallies import (
     Tally,
     fates_of,
 )
-from simulate.scenario.comparisons import (
-    Comparison,
-    constant_log_hazard_ratio,
-    planned_comparisons,
-    rows_of,
-)
+from simulate.scenario.comparisons import Comparison, planned_comparisons, rows_of
 from simulate.scenario.models import Scenario
 
 # Of log hazard ratios and of z: a bar of a histogram is many of these wide.
 BIN_ESTIMATES = 1.0 / 1024.0
 
+# What may be missing from an estimate, with the flags that say so.
+FAILURES_OF = {
+    COX: (
+        ("estimate_infinite", STATUS_ESTIMATE_INFINITE),
+        ("estimate_not_converged", STATUS_ESTIMATE_NOT_CONVERGED),
+    ),
+    DIFFERENCE: (
+        ("estimate_infinite", STATUS_ESTIMATE_INFINITE),
+        ("not_estimable", STATUS_NOT_ESTIMABLE),
+    ),
+}
+Interval = Callable[..., tuple[FloatArray, FloatArray]]
 Found = Iterator[tuple[str, Tally]]
 """Quantities and their tallies."""
 
@@ -90,22 +101,21 @@ def tally(
         for quantity, entry in found:
             entries[Key(hypothesis, analysis, quantity, condition)] = entry
 
-    for hypothesis in scenario.hypotheses:
-        last = last_row_reached(decisions, comparisons, hypothesis)
-        log_hr = constant_log_hazard_ratio(scenario, hypothesis)
-        has_estimate = scenario.hypotheses[hypothesis].test.estimate != "none"
-        for row in rows_of(comparisons, hypothesis):
+    for name in (*scenario.hypotheses, *scenario.estimates):
+        last = last_row_reached(decisions, comparisons, name)
+        measured = measured_effect(scenario, name)
+        for row in rows_of(comparisons, name):
             analysis = comparisons[row].analysis
             at_row = Statistics._make(column[:, row] for column in statistics)
-            add(hypothesis, analysis, EVERY_TRIAL, _shares(at_row, decisions, row))
+            add(name, analysis, EVERY_TRIAL, _shares(at_row, decisions, row))
             for fate, trials in _by_fate(scenario, decisions, comparisons, row, last):
-                add(hypothesis, analysis, fate, _data(at_row, trials, quantiles == "exact"))
-                if has_estimate:
-                    add(hypothesis, analysis, fate, _cox(at_row, trials, log_hr))
-        rejected = rejected_by_end(decisions, comparisons, hypothesis)
-        shown = statistics.estimate if has_estimate else statistics.z
-        add(hypothesis, OVERALL, REJECTED, _at_last_look(shown, last, rejected))
-        add(hypothesis, OVERALL, NOT_REJECTED, _at_last_look(shown, last, ~rejected))
+                add(name, analysis, fate, _data(at_row, trials, quantiles == "exact"))
+                add(name, analysis, fate, _effect(at_row, trials, measured))
+        if name in scenario.hypotheses:
+            rejected = rejected_by_end(decisions, comparisons, name)
+            shown = statistics.z if measured.kind == "none" else statistics.estimate
+            add(name, OVERALL, REJECTED, _at_last_look(shown, last, rejected))
+            add(name, OVERALL, NOT_REJECTED, _at_last_look(shown, last, ~rejected))
     if len(scenario.hypotheses) > 1:
         each = [rejected_by_end(decisions, comparisons, name) for name in scenario.hypotheses]
         for several, joint in ((ANY, np.any(each, axis=0)), (ALL, np.all(each, axis=0))):
@@ -156,18 +166,48 @@ def _data(at_row: Statistics, trials: IntArray | slice, exact: bool) -> Found:
     yield "z", Moments.of(z[np.isfinite(z)])
 
 
-def _cox(at_row: Statistics, trials: IntArray | slice, log_hr: float | None) -> Found:
-    """Cox estimate at a look, on the log scale; infinite ones are counted, not averaged."""
+def _effect(at_row: Statistics, trials: IntArray | slice, measured: MeasuredEffect) -> Found:
+    """Estimates at a look; infinite and missing ones are counted, not averaged."""
+    if measured.kind == "none":
+        return
     status = at_row.status[trials]
-    yield "estimate_infinite", Share.of((status & STATUS_ESTIMATE_INFINITE) != 0)
-    yield "estimate_not_converged", Share.of((status & STATUS_ESTIMATE_NOT_CONVERGED) != 0)
-    beta, se = at_row.estimate[trials], at_row.se[trials]
-    finite = np.isfinite(beta)
-    beta, se = beta[finite], se[finite]
-    yield "log_hazard_ratio", Moments.of(beta)
-    yield "log_hazard_ratio_se", Moments.of(se)
-    if log_hr is not None:
-        yield "coverage_95", Share.of(np.abs(beta - log_hr) <= CONFIDENCE_Z * se)
+    for measure, flag in FAILURES_OF[measured.failures]:
+        yield measure, Share.of((status & flag) != 0)
+    estimate, se = at_row.estimate[trials], at_row.se[trials]
+    finite = np.isfinite(estimate)
+    yield measured.measure, Moments.of(estimate[finite])
+    if measured.has_se:
+        yield f"{measured.measure}_se", Moments.of(se[finite])
+    if measured.has_limits:
+        lower, upper = at_row.lower[trials], at_row.upper[trials]
+        yield "upper_limit_infinite", Share.of(np.isinf(upper))
+        if measured.truth is not None:
+            yield measured.coverage, Share.of(_within(lower, upper, measured.truth))
+    elif measured.truth is not None and measured.has_se:
+        within = np.abs(estimate - measured.truth) <= CONFIDENCE_Z * se
+        yield measured.coverage, Share.of(within[finite])
+    if measured.is_rate:
+        x, n = at_row.events_experimental[trials], at_row.patients_experimental[trials]
+        for method, interval in (("clopper_pearson", clopper_pearson), ("wilson", wilson)):
+            limits = _limits(interval, x, n, measured.level)
+            inside = _within(*limits, measured.truth or 0.0)
+            yield f"{method}_{measured.coverage}", Share.of(inside)
+
+
+def _within(lower: FloatArray, upper: FloatArray, truth: float) -> BoolArray:
+    """Which intervals hold a value; one without limits does not."""
+    return np.asarray((lower <= truth) & (truth <= upper))
+
+
+def _limits(
+    interval: Interval, x: NDArray[np.int32], n: NDArray[np.int32], level: float
+) -> tuple[FloatArray, FloatArray]:
+    """Confidence limits of rates, each different count worked out once; NaN without patients."""
+    pairs, where = np.unique(np.stack([x, n]), axis=1, return_inverse=True)
+    some = pairs[1] > 0
+    lower, upper = np.full(len(some), np.nan), np.full(len(some), np.nan)
+    lower[some], upper[some] = interval(pairs[0, some], pairs[1, some], level)
+    return lower[where.ravel()], upper[where.ravel()]
 
 
 def _at_last_look(shown: FloatArray, last: IntArray, concluded: BoolArray) -> Found:

@@ -10,6 +10,7 @@ from simulate.results.closed_forms import ExpectedLook, closed_form_power, expec
 from simulate.results.estimates import FEW
 from simulate.scenario.looks import EventTrigger
 from simulate.scenario.models import Scenario
+from simulate.scenario.resolve import times_of
 
 STANDARD_ERRORS = 4.0
 POWER_TOLERANCE = 0.015
@@ -122,9 +123,12 @@ def _pair(row: Row, expected: _Expected) -> Twin:
 
 def _expectations(scenario: Scenario) -> Iterator[_Expected]:
     """Everything that closed forms say about the rows of a scenario."""
-    expected = expected_looks(scenario)
-    looks = {look.analysis: look for look in expected}
+    by_endpoint = {name: expected_looks(scenario, name) for name in times_of(scenario)}
     for name, hypothesis in scenario.hypotheses.items():
+        if hypothesis.endpoint not in by_endpoint:
+            continue
+        expected = by_endpoint[hypothesis.endpoint]
+        looks = {look.analysis: look for look in expected}
         power = closed_form_power(scenario, name, expected)
         if power is not None:
             yield from _powers(scenario, name, power)
@@ -155,6 +159,6 @@ def _counts(scenario: Scenario, name: str, look: ExpectedLook) -> Iterator[_Expe
     arms = scenario.hypotheses[name].arms
     for counted in COUNTED:
         by_arm: dict[str, float] = getattr(look, counted)
-        for part, arm in (("experimental", arms.experimental), ("control", arms.control)):
+        for part, arm in zip(("experimental", "control"), arms.names, strict=False):
             measure = f"{counted}_{part}_mean"
             yield _Expected(name, look.analysis, measure, by_arm[arm], True, EXPECTED_COUNTS, 0.0)

@@ -9,6 +9,7 @@ from itertools import product
 
 from simulate.scenario.distributions import Relative
 from simulate.scenario.draft import Draft
+from simulate.scenario.endpoints import TIMES
 from simulate.scenario.hazards import Hazard
 from simulate.scenario.kinds import EndpointByStratum, EndpointDistribution, StratumDistribution
 from simulate.scenario.reading import Finding, Path
@@ -38,47 +39,65 @@ def check_arms(draft: Draft, cells: tuple[Cell, ...] | None) -> Iterator[Finding
         What is wrong.
     """
     arms = draft.arms or {}
-    tables = {name: arm.pfs for name, arm in arms.items() if arm is not None}
-    wrong = [finding for name in tables for finding in _check_references(name, tables[name], draft)]
-    if cells is not None and not wrong:
-        for name, table in tables.items():
-            wrong.extend(_check_coverage(name, table, cells))
-        if not wrong and len(tables) == len(arms):
-            wrong.extend(_check_circles(tables, cells) or _check_hazards(tables, cells))
-    yield from wrong
+    for endpoint in TIMES:
+        yield from _check_times(endpoint, draft, cells)
     for name, arm in arms.items():
         if arm is not None and arm.dropout is not None:
-            rule = _hazard_rule(partial(hazard_of, arm.dropout))
+            rule = hazard_rule(partial(hazard_of, arm.dropout))
             if rule:
                 yield Finding(("arms", name, "dropout"), rule)
 
 
-def _definitions(arm: str, table: EndpointDistribution) -> Iterator[tuple[Path, Definition]]:
+def _check_times(endpoint: str, draft: Draft, cells: tuple[Cell, ...] | None) -> Iterator[Finding]:
+    """Check the distributions of a time to an event."""
+    arms = draft.arms or {}
+    given = {name: getattr(arm, endpoint) for name, arm in arms.items() if arm is not None}
+    tables = {name: table for name, table in given.items() if table is not None}
+    wrong = [
+        finding
+        for name in tables
+        for finding in _check_references(endpoint, name, tables[name], draft)
+    ]
+    if cells is not None and not wrong:
+        for name, table in tables.items():
+            wrong.extend(_check_coverage(endpoint, name, table, cells))
+        if not wrong and len(tables) == len(arms):
+            wrong.extend(
+                _check_circles(endpoint, tables, cells) or _check_hazards(endpoint, tables, cells)
+            )
+    yield from wrong
+
+
+def _definitions(
+    endpoint: str, arm: str, table: EndpointDistribution
+) -> Iterator[tuple[Path, Definition]]:
     """Every distribution of an arm's table, and where it stands."""
-    path = ("arms", arm, "pfs")
+    path = ("arms", arm, endpoint)
     if not isinstance(table, EndpointByStratum):
         yield path, table
     for key, entry in table.by_stratum.items():
         yield (*path, "by_stratum", key), entry
 
 
-def _check_references(arm: str, table: EndpointDistribution, draft: Draft) -> Iterator[Finding]:
+def _check_references(
+    endpoint: str, arm: str, table: EndpointDistribution, draft: Draft
+) -> Iterator[Finding]:
     """Check that the arms, factors and levels named exist."""
-    for path, definition in _definitions(arm, table):
+    for path, definition in _definitions(endpoint, arm, table):
         if isinstance(definition, Relative):
             others = None if draft.arms is None else [name for name in draft.arms if name != arm]
             other = definition.relative_to
             yield from check_name(other, others, "another arm", (*path, "relative_to"))
     for key, entry in table.by_stratum.items():
-        path = ("arms", arm, "pfs", "by_stratum", key, "stratum")
+        path = ("arms", arm, endpoint, "by_stratum", key, "stratum")
         yield from check_selector(entry.stratum, draft.strata, path)
 
 
 def _check_coverage(
-    arm: str, table: EndpointDistribution, cells: tuple[Cell, ...]
+    endpoint: str, arm: str, table: EndpointDistribution, cells: tuple[Cell, ...]
 ) -> Iterator[Finding]:
     """Check that exactly one distribution holds in every cell."""
-    path = ("arms", arm, "pfs")
+    path = ("arms", arm, endpoint)
     clashes = set()
     for cell in cells:
         keys = [key for key, e in table.by_stratum.items() if is_in(cell.levels, e.stratum)]
@@ -94,7 +113,7 @@ def _check_coverage(
             return
 
 
-def _check_circles(tables: Tables, cells: tuple[Cell, ...]) -> list[Finding]:
+def _check_circles(endpoint: str, tables: Tables, cells: tuple[Cell, ...]) -> list[Finding]:
     """Check that no arm is relative to itself by way of others, in any cell."""
     found = {}
     for cell in cells:
@@ -103,7 +122,7 @@ def _check_circles(tables: Tables, cells: tuple[Cell, ...]) -> list[Finding]:
             circle = frozenset(chain)
             if chain[-1] == arm and len(chain) > 1 and circle not in found:
                 rule = f"must not lead back to the arm itself ({' → '.join(chain)})"
-                path = (*_path_in(tables, arm, cell), "relative_to")
+                path = (*_path_in(endpoint, tables, arm, cell), "relative_to")
                 found[circle] = Finding(path, rule)
     return list(found.values())
 
@@ -118,29 +137,31 @@ def _chain(tables: Tables, arm: str, cell: Cell) -> list[str]:
     return chain
 
 
-def _path_in(tables: Tables, arm: str, cell: Cell) -> Path:
+def _path_in(endpoint: str, tables: Tables, arm: str, cell: Cell) -> Path:
     """Where the distribution that holds in a cell stands."""
     holds = definition_in(tables[arm], cell.levels)
-    return next(path for path, definition in _definitions(arm, tables[arm]) if definition is holds)
+    return next(
+        path for path, definition in _definitions(endpoint, arm, tables[arm]) if definition is holds
+    )
 
 
-def _check_hazards(tables: Tables, cells: tuple[Cell, ...]) -> list[Finding]:
+def _check_hazards(endpoint: str, tables: Tables, cells: tuple[Cell, ...]) -> list[Finding]:
     """Check that the figures give hazards that a computer can hold."""
     found: dict[Path, Finding] = {}
     for cell, arm in product(cells, tables):
         # From the arm that stands alone on: an arm relative to a broken one is no second problem.
         for link in reversed(_chain(tables, arm, cell)):
-            path = _path_in(tables, link, cell)
+            path = _path_in(endpoint, tables, link, cell)
             if path in found:
                 break
-            rule = _hazard_rule(partial(hazard_in, tables, link, cell.levels))
+            rule = hazard_rule(partial(hazard_in, tables, link, cell.levels))
             if rule:
                 found[path] = Finding(path, rule)
                 break
     return list(found.values())
 
 
-def _hazard_rule(build: Callable[[], Hazard]) -> str:
+def hazard_rule(build: Callable[[], Hazard]) -> str:
     """Name the rule that a hazard breaks; empty when it is sound."""
     rule = "must give hazards that are neither 0 nor infinite; its figures are too extreme"
     try:

@@ -6,7 +6,9 @@ import math
 from collections.abc import Iterator, Mapping
 
 from simulate.scenario.check_arms import check_arms
-from simulate.scenario.check_looks import check_analyses, check_hypotheses, check_stopping
+from simulate.scenario.check_endpoints import check_endpoints, check_feasible
+from simulate.scenario.check_hypotheses import check_estimates, check_hypotheses, check_stopping
+from simulate.scenario.check_looks import check_analyses
 from simulate.scenario.draft import Draft
 from simulate.scenario.models import Factor, JointPrevalence, Randomisation
 from simulate.scenario.reading import Finding
@@ -37,11 +39,15 @@ def cross_checks(draft: Draft) -> Iterator[Finding]:
     yield from _check_factors(draft)
     if draft.joint_prevalence:
         yield from _check_joint(draft.joint_prevalence, draft, cells)
-    yield from check_arms(draft, cells)
+    wrong = [*check_arms(draft, cells), *check_endpoints(draft, cells)]
+    yield from wrong
+    if not wrong:
+        yield from check_feasible(draft, cells)
     if draft.randomisation is not None:
         yield from _check_randomisation(draft.randomisation, draft)
     yield from check_analyses(draft)
     yield from check_hypotheses(draft)
+    yield from check_estimates(draft)
     yield from check_stopping(draft)
 
 

@@ -1,4 +1,4 @@
-"""Which hypothesis is tested at which analysis: the rows that each trial yields."""
+"""What is tested or estimated at which analysis: the rows that each trial yields."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ import math
 from statistics import NormalDist
 from typing import NamedTuple
 
+from simulate.scenario.endpoints import TIMES
 from simulate.scenario.hazards import constant_hazard_ratio
+from simulate.scenario.hypotheses import ArmEstimate, Hypothesis
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import event_hazards
 
 
 class Comparison(NamedTuple):
-    """One planned test.
+    """One planned test or estimate.
 
     Attributes
     ----------
     analysis, hypothesis : str
-        Names in the scenario.
+        Names in the scenario; ``hypothesis`` may be that of an estimate.
     analysis_number, hypothesis_number : int
-        Their places in the scenario, from 0.
+        Their places in the scenario, from 0; the estimates follow the hypotheses.
     critical_value : float
-        The z at or above which the hypothesis is rejected here.
+        The z at or above which the hypothesis is rejected here; NaN for an estimate.
     """
 
     analysis: str
@@ -32,13 +34,25 @@ class Comparison(NamedTuple):
 
 
 def planned_comparisons(scenario: Scenario) -> tuple[Comparison, ...]:
-    """All planned tests of a scenario, by analysis and then by hypothesis."""
+    """All planned tests and estimates of a scenario, by analysis and then by hypothesis."""
+    limits = {name: critical_values(scenario, name) for name in scenario.hypotheses}
+    chosen = planned(scenario)
     return tuple(
-        Comparison(analysis, hypothesis, k, h, critical_values(scenario, hypothesis)[analysis])
+        Comparison(analysis, name, k, h, limits.get(name, {}).get(analysis, math.nan))
         for k, analysis in enumerate(scenario.analyses)
-        for h, hypothesis in enumerate(scenario.hypotheses)
-        if analysis in scenario.hypotheses[hypothesis].analyses
+        for h, name in enumerate(chosen)
+        if analysis in chosen[name].analyses
     )
+
+
+def planned(scenario: Scenario) -> dict[str, Hypothesis | ArmEstimate]:
+    """Hypotheses and estimates of a scenario by name, the hypotheses first."""
+    return {**scenario.hypotheses, **scenario.estimates}
+
+
+def arms_of(chosen: Hypothesis | ArmEstimate) -> tuple[str, ...]:
+    """Arms that a hypothesis or an estimate is about, the experimental one first."""
+    return chosen.arms.names if isinstance(chosen, Hypothesis) else (chosen.arm,)
 
 
 def rows_of(comparisons: tuple[Comparison, ...], hypothesis: str) -> list[int]:
@@ -57,11 +71,13 @@ def critical_values(scenario: Scenario, hypothesis: str) -> dict[str, float]:
 def constant_log_hazard_ratio(scenario: Scenario, hypothesis: str) -> float | None:
     """Log hazard ratio that a hypothesis's test and estimate are about, if there is one.
 
-    There is one if the hazard ratio is the same at all times and in all strata, and besides it is
-    1, or the test is stratified, or all strata have one control hazard: otherwise the hazard ratio
-    over all patients changes with time.
+    There is one if two arms are compared in a time to an event, the hazard ratio is the same at all
+    times and in all strata, and besides it is 1, or the test is stratified, or all strata have one
+    control hazard: otherwise the hazard ratio over all patients changes with time.
     """
     chosen = scenario.hypotheses[hypothesis]
+    if chosen.arms.control is None or chosen.endpoint not in TIMES:
+        return None
     hazards = event_hazards(scenario, chosen.endpoint)
     experimental = hazards[chosen.arms.experimental]
     control = hazards[chosen.arms.control]

@@ -9,7 +9,9 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from simulate.scenario.looks import Analysis, Hypothesis
+from simulate.scenario.endpoints import BinaryEndpoint, Correlations
+from simulate.scenario.hypotheses import ArmEstimate, Hypothesis
+from simulate.scenario.looks import Analysis
 from simulate.scenario.models import (
     Accrual,
     Arm,
@@ -54,6 +56,8 @@ class Draft:
     title: str | None
     purpose: str | None
     arms: dict[str, Arm | None] | None
+    correlations: Correlations | None
+    binary_endpoints: dict[str, BinaryEndpoint | None] | None
     strata: dict[str, Factor | None] | None
     joint_prevalence: dict[str, JointPrevalence | None] | None
     accrual: Accrual | None
@@ -61,6 +65,7 @@ class Draft:
     follow_up: FollowUp | None
     analyses: dict[str, Analysis | None] | None
     hypotheses: dict[str, Hypothesis | None] | None
+    estimates: dict[str, ArmEstimate | None] | None
     stopping: Stopping | None
     simulation: Simulation | None
 
@@ -190,8 +195,8 @@ def fill_defaults(draft: Draft) -> Draft:
     Returns
     -------
     Draft
-        Ratio, block size, blocks within strata, the analyses of each hypothesis and the
-        hypotheses of the stopping rule filled, as far as the other pieces allow.
+        Ratio, block size, blocks within strata, the analyses of each hypothesis and estimate and
+        the hypotheses of the stopping rule filled, as far as the other pieces allow.
     """
     hypotheses = draft.hypotheses
     if hypotheses is not None and draft.analyses is not None and len(draft.analyses) == 1:
@@ -199,6 +204,13 @@ def fill_defaults(draft: Draft) -> Draft:
         hypotheses = {
             name: h if h is None or h.analyses else h.model_copy(update=only)
             for name, h in hypotheses.items()
+        }
+    estimates = draft.estimates
+    if estimates is not None and draft.analyses:
+        every = {"analyses": tuple(draft.analyses)}
+        estimates = {
+            name: e if e is None or e.analyses else e.model_copy(update=every)
+            for name, e in estimates.items()
         }
     stopping = draft.stopping
     if stopping is not None and not stopping.hypotheses:
@@ -208,7 +220,13 @@ def fill_defaults(draft: Draft) -> Draft:
         randomisation = _filled_randomisation(
             randomisation, tuple(draft.arms or ()), bool(draft.strata)
         )
-    return replace(draft, hypotheses=hypotheses, stopping=stopping, randomisation=randomisation)
+    return replace(
+        draft,
+        hypotheses=hypotheses,
+        estimates=estimates,
+        stopping=stopping,
+        randomisation=randomisation,
+    )
 
 
 def _filled_randomisation(

@@ -6,13 +6,14 @@ import hashlib
 import json
 from typing import Any
 
+from simulate.scenario.endpoints import Correlations
 from simulate.scenario.models import Factor, Scenario
 from simulate.scenario.tables import Table
 
 # What a table says for its readers and not for the simulation.
 NOT_HASHED = frozenset({"label", "status", "source"})
 # Tables whose order means nothing; that of all others is part of the scenario.
-UNORDERED = frozenset({"stratum", "by_stratum", "joint_prevalence"})
+UNORDERED = frozenset({"stratum", "by_stratum", "joint_prevalence", "binary"})
 
 
 def data_hash(scenario: Scenario) -> str:
@@ -39,6 +40,12 @@ def data_hash(scenario: Scenario) -> str:
         "analyses",
     )
     content = {name: _canonical(getattr(scenario, name), name) for name in tables}
+    # Tables that came later: scenarios without them keep the hashes they had.
+    for name in ("binary_endpoints", "estimates"):
+        if getattr(scenario, name):
+            content[name] = _canonical(getattr(scenario, name), name)
+    if scenario.correlations != Correlations():
+        content["correlations"] = _canonical(scenario.correlations, "correlations")
     tested = ("endpoint", "arms", "test", "analyses")
     content["hypotheses"] = _of_hypotheses(scenario, tested)
     return _sha256(content)
@@ -83,7 +90,7 @@ def _canonical(value: Any, key: str) -> Any:
         return {
             name: _canonical(item, name)
             for name, item in items.items()
-            if item is not None and name not in NOT_HASHED
+            if item is not None and name not in NOT_HASHED and not (name == "binary" and not item)
         }
     if isinstance(value, dict):
         pairs = [[name, _canonical(item, "")] for name, item in value.items()]

@@ -1,13 +1,12 @@
-"""Analyses, what triggers them, and the hypotheses tested at them."""
+"""Analyses, and what triggers them."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from simulate.scenario.reading import closest, quoted
-from simulate.scenario.survival_tests import Test
 from simulate.scenario.tables import (
     MAX_PATIENTS,
     NotNegative,
@@ -16,27 +15,14 @@ from simulate.scenario.tables import (
     Sourced,
     Table,
     Text,
-    filled,
     rule_error,
 )
-
-ENDPOINTS = ("pfs",)
-
-
-def _is_endpoint(value: Any) -> Any:
-    if isinstance(value, str) and value not in ENDPOINTS:
-        known = ", ".join(ENDPOINTS)
-        raise rule_error(f"{quoted([value])} is not an endpoint of this scenario ({known})")
-    return value
-
-
-Endpoint = Annotated[Literal["pfs"], BeforeValidator(_is_endpoint)]
 
 
 class EventTrigger(Sourced):
     """A look at a number of events."""
 
-    endpoint: Endpoint = Field(description="The endpoint whose events count.")
+    endpoint: str = Field(description="The endpoint whose events count: a time or a response.")
     events: int = Field(
         ge=1, le=MAX_PATIENTS, description="Number of events that triggers the look."
     )
@@ -152,33 +138,3 @@ class Analysis(Sourced):
 
     label: Text | None = Field(default=None, description="Name for reports.")
     trigger: Trigger = Field(description="What triggers the look.")
-
-
-class ArmPair(Table):
-    """The two arms that a hypothesis compares."""
-
-    experimental: str = Field(description="The arm expected to do better.")
-    control: str = Field(description="The arm it is compared with.")
-
-
-class Hypothesis(Sourced):
-    """A hypothesis, its test, and its looks."""
-
-    one_of: ClassVar = ("alpha", "critical_values")
-    label: Text | None = Field(default=None, description="Name for reports.")
-    endpoint: Endpoint = Field(description="The endpoint compared.")
-    arms: ArmPair = Field(description="The arms compared.")
-    test: Test = Field(description="The test.")
-    analyses: tuple[str, ...] = filled(
-        (),
-        "The analyses it is tested at, in their order; default: the scenario's only one.",
-        min_length=1,
-    )
-    alpha: float | None = Field(
-        default=None, gt=0, lt=0.5, description="One-sided significance level, for a single look."
-    )
-    critical_values: Annotated[tuple[float, ...], Field(min_length=1)] | None = Field(
-        default=None,
-        description="Value that the z statistic must reach at each look; positive z favours the "
-        "experimental arm.",
-    )

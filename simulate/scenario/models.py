@@ -7,8 +7,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, ConfigDict, Field
 
 from simulate.scenario.distributions import steps_in_order
+from simulate.scenario.endpoints import Binary, BinaryEndpoint, Correlations, Response
+from simulate.scenario.hypotheses import ArmEstimate, Hypothesis
 from simulate.scenario.kinds import DropoutDistribution, EndpointDistribution
-from simulate.scenario.looks import Analysis, Hypothesis
+from simulate.scenario.looks import Analysis
 from simulate.scenario.tables import (
     MAX_PATIENTS,
     Name,
@@ -38,8 +40,16 @@ class Arm(Sourced):
     """A treatment arm: what happens to its patients."""
 
     label: Text | None = Field(default=None, description="Name for reports.")
-    pfs: EndpointDistribution = Field(
-        description="Progression-free survival: time from randomisation to progression or death."
+    pfs: EndpointDistribution | None = Field(
+        default=None,
+        description="Progression-free survival: time from randomisation to progression or death.",
+    )
+    os: EndpointDistribution | None = Field(
+        default=None, description="Overall survival: time from randomisation to death."
+    )
+    response: Response | None = Field(default=None, description="Objective response.")
+    binary: dict[Name, Binary] = Field(
+        default={}, description="Rates of the further binary endpoints, by their names."
     )
     dropout: DropoutDistribution | None = Field(
         default=None, description="Time from randomisation to dropout; absent: nobody drops out."
@@ -157,7 +167,15 @@ class Scenario(Table):
     )
     title: Text = Field(description="One line that names the trial.")
     purpose: Text = Field(description="What the scenario is for.")
-    arms: dict[Name, Arm] = Field(min_length=2, max_length=16, description="The arms, by name.")
+    arms: dict[Name, Arm] = Field(min_length=1, max_length=16, description="The arms, by name.")
+    correlations: Correlations = Field(
+        default=Correlations(),
+        description="How the endpoints of a patient go together; absent: independently.",
+        json_schema_extra=without_default,
+    )
+    binary_endpoints: dict[Name, BinaryEndpoint] = Field(
+        default={}, max_length=16, description="Binary endpoints beside response, by name."
+    )
     strata: dict[Name, Factor] = Field(
         default={}, description="Stratification factors, by name; the cells are their product."
     )
@@ -178,7 +196,10 @@ class Scenario(Table):
         min_length=1, max_length=64, description="The looks, by name, in the order of time."
     )
     hypotheses: dict[Name, Hypothesis] = Field(
-        min_length=1, max_length=64, description="The hypotheses, by name."
+        default={}, max_length=64, description="The hypotheses, by name."
+    )
+    estimates: dict[Name, ArmEstimate] = Field(
+        default={}, max_length=64, description="Estimates without a test, by name."
     )
     stopping: Stopping = Field(
         default=Stopping(),

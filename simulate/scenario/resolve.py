@@ -18,9 +18,11 @@ from simulate.scenario.distributions import (
     SurvivalPoint,
     Weibull,
 )
+from simulate.scenario.endpoints import BUILT_IN, OS, PFS, RESPONSE, TIMES, Binary
 from simulate.scenario.hazards import Hazard
 from simulate.scenario.kinds import EndpointByStratum, EndpointDistribution, StratumDistribution
 from simulate.scenario.models import Factor, JointPrevalence, Scenario
+from simulate.scenario.progression import LatentProgression, latent_progression
 
 RealFunction = Callable[[float], float]
 
@@ -125,7 +127,7 @@ def event_hazards(
     scenario : Scenario
         A scenario as loaded.
     endpoint : str
-        The endpoint, a field of `Arm`.
+        "pfs" or "os".
     log, exp : callable
         Natural logarithm and exponential of one float.
 
@@ -172,6 +174,74 @@ def hazard_in(
         return base.times_from(starts, tuple(step.hazard_ratio for step in steps))
     assert isinstance(definition, Exponential | Weibull | PiecewiseExponential)
     return hazard_of(definition, log, exp)
+
+
+def endpoints_of(scenario: Scenario) -> tuple[str, ...]:
+    """Names of the endpoints of a scenario: PFS, OS, response, then the binary ones."""
+    arm = next(iter(scenario.arms.values()))
+    built_in = (name for name in BUILT_IN if getattr(arm, name) is not None)
+    return (*built_in, *scenario.binary_endpoints)
+
+
+def times_of(scenario: Scenario) -> tuple[str, ...]:
+    """Names of the endpoints that are times."""
+    return tuple(name for name in endpoints_of(scenario) if name in TIMES)
+
+
+def endpoint_rates(scenario: Scenario, endpoint: str) -> dict[str, tuple[float, ...]]:
+    """Rates of a binary endpoint by arm, one a cell, in the order of `strata_cells`."""
+    tables: dict[str, Binary] = {}
+    for name, arm in scenario.arms.items():
+        table = arm.response if endpoint == RESPONSE else arm.binary[endpoint]
+        assert table is not None
+        tables[name] = table
+    cells = strata_cells(scenario)
+    return {
+        name: tuple(table.rate_in(cell.levels) for cell in cells) for name, table in tables.items()
+    }
+
+
+def progression_hazards(
+    scenario: Scenario, log: RealFunction = math.log, exp: RealFunction = math.exp
+) -> dict[str, tuple[Hazard, ...]]:
+    """Hazards of the latent time to progression by arm, one a cell.
+
+    Of a scenario with both PFS and OS; see `simulate.scenario.progression`. Each is tabulated, with
+    hundreds of pieces.
+    """
+    pfs = event_hazards(scenario, PFS, log, exp)
+    os = event_hazards(scenario, OS, log, exp)
+    rho = scenario.correlations.progression_os
+    solved: dict[tuple[Hazard, Hazard], Hazard] = {}
+    for pair in dict.fromkeys(
+        pair for arm in scenario.arms for pair in zip(pfs[arm], os[arm], strict=True)
+    ):
+        found = latent_progression(*pair, rho, joint_horizon(scenario))
+        # The checks of a scenario have found it feasible.
+        assert isinstance(found, LatentProgression)
+        solved[pair] = found.hazard()
+    return {
+        arm: tuple(solved[pair] for pair in zip(pfs[arm], os[arm], strict=True))
+        for arm in scenario.arms
+    }
+
+
+def response_time_hazards(
+    scenario: Scenario, log: RealFunction = math.log, exp: RealFunction = math.exp
+) -> dict[str, tuple[Hazard, ...]]:
+    """Hazards of the time to response by arm, one a cell, not yet conditioned on coming first."""
+    n_cells = len(strata_cells(scenario))
+    found = {}
+    for name, arm in scenario.arms.items():
+        assert arm.response is not None
+        found[name] = (hazard_of(arm.response.time_to_response, log, exp),) * n_cells
+    return found
+
+
+def joint_horizon(scenario: Scenario) -> float:
+    """Months up to which PFS and OS have their marginals: nobody is followed longer."""
+    limit = math.inf if scenario.follow_up is None else scenario.follow_up.maximum_months
+    return min(scenario.correlations.horizon_months, limit)
 
 
 def dropout_hazards(

@@ -1,20 +1,26 @@
-"""The tests that a hypothesis may name."""
+"""The tests of a time to an event that a hypothesis may name."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import Field
 
-from simulate.scenario.reading import did_you_mean, quoted, toml_text
-from simulate.scenario.tables import Positive, Sourced, Table, rule_error
+from simulate.scenario.tables import OpenProbability, Positive, Sourced, Table
 
-KINDS = ("logrank", "weighted_logrank")
 # Beyond, squares of weights would vanish.
 Exponent = Annotated[float, Field(ge=0, le=20)]
+MOST_COMPONENTS = 4
 
 
-class OfRiskSets(Sourced):
+class SurvivalTest(Sourced):
+    """A test of a time to an event."""
+
+    of_times: ClassVar[bool] = True
+    n_arms: ClassVar[int] = 2
+
+
+class OfRiskSets(SurvivalTest):
     """What log-rank tests have in common: strata, and the estimate that goes with them."""
 
     stratified: bool = Field(
@@ -24,6 +30,11 @@ class OfRiskSets(Sourced):
         default="cox_efron",
         description="Estimate of the hazard ratio: Cox's, by the handling of ties, or none.",
     )
+
+    @property
+    def effect(self) -> str:
+        """What the estimate is of."""
+        return "none" if self.estimate == "none" else "log_hazard_ratio"
 
 
 class LogrankTest(OfRiskSets):
@@ -59,11 +70,10 @@ class ModestlyWeighted(Table):
     )
 
 
-class WeightedLogrankTest(OfRiskSets):
-    """A weighted log-rank test; the estimate is not weighted."""
+class Weights(Table):
+    """Weights of the event times in a log-rank test."""
 
     one_of: ClassVar = ("fleming_harrington", "modestly_weighted")
-    kind: Literal["weighted_logrank"] = Field(description="The test.")
     fleming_harrington: FlemingHarrington | None = Field(
         default=None, description="Weights of Fleming and Harrington (1981)."
     )
@@ -71,36 +81,77 @@ class WeightedLogrankTest(OfRiskSets):
         default=None, description="Weights of Magirr and Burman (2019)."
     )
 
+
+class WeightedLogrankTest(OfRiskSets, Weights):
+    """A weighted log-rank test; the estimate is not weighted."""
+
+    kind: Literal["weighted_logrank"] = Field(description="The test.")
+
+
+class MaxComboTest(OfRiskSets):
+    """The largest of several weighted log-rank statistics; the estimate is not weighted.
+
+    The z is the normal quantile of 1 less the p-value, which takes the correlations of the
+    components into account.
+    """
+
+    kind: Literal["maxcombo"] = Field(description="The test.")
+    components: Annotated[tuple[Weights, ...], Field(min_length=2, max_length=MOST_COMPONENTS)] = (
+        Field(description="Weights of each of the components.")
+    )
+
+
+class OfCurves(SurvivalTest):
+    """What tests on Kaplan-Meier curves have in common."""
+
     @property
-    def null_hazard_ratio(self) -> float:
-        """Hazard ratio under the null hypothesis: equal hazards."""
-        return 1.0
+    def stratified(self) -> bool:
+        """Never: the curves are those of whole arms."""
+        return False
+
+    @property
+    def estimate(self) -> str:
+        """The difference itself."""
+        return "difference"
 
 
-def _kind(data: Any) -> str:
-    """Tag of the union that a table's kind stands for."""
-    kind = data.get("kind") if isinstance(data, dict) else getattr(data, "kind", None)
-    return f"<{kind}>"
+class RestrictedMeanTest(OfCurves):
+    """Difference in restricted mean survival time."""
+
+    kind: Literal["rmst"] = Field(description="The test.")
+    tau_months: Positive = Field(description="Months from randomisation up to which it is.")
+
+    @property
+    def effect(self) -> str:
+        """What the estimate is of."""
+        return "rmst_difference"
 
 
-def _check_kind(data: Any) -> Any:
-    """Refuse a table of no kind in words, where the union itself could not."""
-    if isinstance(data, Table):
-        return data
-    if not isinstance(data, dict):
-        raise rule_error('must be a table, such as { kind = "logrank" }')
-    if "kind" not in data:
-        raise rule_error("required key is missing", ("kind",), remedy=f"one of {quoted(KINDS)}")
-    kind = data["kind"]
-    if not isinstance(kind, str) or kind not in KINDS:
-        remedy = did_you_mean(kind, KINDS) if isinstance(kind, str) else ""
-        raise rule_error(f"must be one of {quoted(KINDS)}", ("kind",), toml_text(kind), remedy)
-    return data
+class MilestoneTest(OfCurves):
+    """Difference in survival at a month."""
+
+    kind: Literal["milestone"] = Field(description="The test.")
+    at_months: Positive = Field(description="Months from randomisation.")
+    transform: Literal["none", "log_log"] = Field(
+        default="none",
+        description="Difference of S itself, or of -log(-log(S)).",
+    )
+
+    @property
+    def effect(self) -> str:
+        """What the estimate is of."""
+        return "survival_difference" if self.transform == "none" else "log_log_difference"
 
 
-Test = Annotated[
-    Annotated[LogrankTest, Tag("<logrank>")]
-    | Annotated[WeightedLogrankTest, Tag("<weighted_logrank>")],
-    Discriminator(_kind),
-    BeforeValidator(_check_kind),
-]
+class LandmarkTest(OfCurves):
+    """Survival of one arm at a month against a null value, by -log(-log(S))."""
+
+    n_arms: ClassVar[int] = 1
+    kind: Literal["landmark_survival"] = Field(description="The test.")
+    at_months: Positive = Field(description="Months from randomisation.")
+    null_survival: OpenProbability = Field(description="Survival under the null hypothesis.")
+
+    @property
+    def effect(self) -> str:
+        """What the estimate is of."""
+        return "survival"

@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import integrate, special, stats
 
-from simulate.design.bivariate import bivariate_normal_cdf, gaussian_copula
-from simulate.design.joint import (
+from simulate.scenario.bivariate import bivariate_normal_cdf, gaussian_copula
+from simulate.scenario.progression import (
     Infeasible,
     LatentProgression,
     feasible_correlations,

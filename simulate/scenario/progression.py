@@ -21,7 +21,7 @@ from typing import Literal
 
 import numpy as np
 
-from simulate.design.bivariate import bivariate_normal_cdf
+from simulate.scenario.bivariate import bivariate_normal_cdf
 from simulate.scenario.hazards import FloatArray, Hazard
 
 # Where S_PFS is below it nothing is solved or checked.

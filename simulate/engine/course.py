@@ -1,0 +1,211 @@
+"""The course of disease: when a patient progresses, responds and dies, and the binary endpoints.
+
+A Gaussian copula joins the endpoints. Each has a uniform ``u`` with normal score ``Phi^-1(u)``: a
+time is the one at which its survival is ``u``, and a response is a ``u`` below its probability. So
+a low score is a long time, or a response. The scores are made correlated by the Cholesky factor of
+their correlations; the first event keeps its own.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from simulate.engine.arrays import Course, FloatArray, Patients, Plan, UintArray, Workspace
+from simulate.engine.compile import inlined_kernel, kernel
+from simulate.engine.elementary import exp, log
+from simulate.engine.normal import normal_cdf, normal_quantile
+from simulate.engine.philox import PURPOSE_BINARY, PURPOSE_DEATH, draw_response, draw_uniform
+from simulate.engine.times import (
+    cumulative_hazards,
+    end_by,
+    end_follow_up,
+    invert_hazards,
+    to_calendar,
+    unit_exponentials,
+)
+
+
+@inlined_kernel
+def follow_course(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Workspace) -> None:
+    """Events of every endpoint of all patients, and the end of their follow-up.
+
+    Needs cells, entries, dropouts and the uniforms of the first event in the workspace.
+    """
+    n = plan.n_patients
+    course = plan.course
+    patients = workspace.patients
+    if course.needs_scores:
+        normal_scores(workspace.draw_event, n, workspace.score_first)
+    unit_exponentials(workspace.draw_event, n)
+    invert_hazards(workspace.draw_event, patients.cell, course.first_event, n, patients.event[0])
+    if course.has_deaths:
+        add_deaths(course, seed, trial, n, workspace)
+    if course.response >= 0:
+        add_responses(course, seed, trial, n, workspace)
+    for binary in range(course.n_binary):
+        add_binary(course, seed, trial, binary, n, workspace)
+    for endpoint in range(course.n_endpoints):
+        end_follow_up(patients, endpoint, plan.maximum_follow_up, n)
+    if course.response >= 0:
+        response = course.response
+        end_by(patients.event[0], n, patients.end[response], patients.outcome[response])
+    for binary in range(course.n_binary):
+        endpoint = course.n_endpoints - course.n_binary + binary
+        assessed = workspace.float_scratch
+        for i in range(n):
+            assessed[i] = course.binary_month[binary]
+        end_by(assessed, n, patients.end[endpoint], patients.outcome[endpoint])
+    for endpoint in range(course.n_endpoints):
+        to_calendar(patients, endpoint, n)
+
+
+@inlined_kernel
+def add_deaths(
+    course: Course, seed: np.uint64, trial: np.uint64, n: int, workspace: Workspace
+) -> None:
+    """Overall survival beside the latent time to progression; PFS is the earlier of the two."""
+    patients = workspace.patients
+    uniforms = workspace.draw_other
+    draw_uniform(seed, trial, PURPOSE_DEATH, 0, n, uniforms)
+    if course.needs_scores:
+        normal_scores(uniforms, n, workspace.score_second)
+        # The score keeps its independent part: the response's is made from it.
+        mix_two(
+            course.loadings[0],
+            workspace.score_first,
+            course.loadings[1],
+            workspace.score_second,
+            n,
+            uniforms,
+        )
+        uniforms_of(uniforms, n)
+    unit_exponentials(uniforms, n)
+    death = patients.event[1]
+    invert_hazards(uniforms, patients.cell, course.deaths, n, death)
+    first_of(patients.event[0], death, n, patients.progression)
+
+
+@inlined_kernel
+def add_responses(
+    course: Course, seed: np.uint64, trial: np.uint64, n: int, workspace: Workspace
+) -> None:
+    """Who responds, and when."""
+    patients = workspace.patients
+    uniforms = workspace.draw_other
+    times = workspace.draw_event
+    draw_response(seed, trial, n, uniforms, times)
+    if course.needs_scores:
+        score = workspace.score_response
+        normal_scores(uniforms, n, score)
+        mix_three(
+            course.loadings[2],
+            workspace.score_first,
+            course.loadings[3],
+            workspace.score_second,
+            course.loadings[4],
+            score,
+            n,
+        )
+        for i in range(n):
+            uniforms[i] = score[i]
+        uniforms_of(uniforms, n)
+    # The time's distribution, conditioned on coming before the first event.
+    cumulative_hazards(
+        patients.event[0], patients.cell, course.response_times, n, workspace.float_scratch
+    )
+    condition_on_event(times, workspace.float_scratch, n)
+    response = patients.event[course.response]
+    invert_hazards(times, patients.cell, course.response_times, n, response)
+    keep_responders(uniforms, course.response_rate, patients, n, response)
+
+
+@inlined_kernel
+def add_binary(
+    course: Course, seed: np.uint64, trial: np.uint64, binary: int, n: int, workspace: Workspace
+) -> None:
+    """Who has a binary endpoint; it happens when it is assessed."""
+    patients = workspace.patients
+    uniforms = workspace.draw_other
+    draw_uniform(seed, trial, PURPOSE_BINARY, binary, n, uniforms)
+    correlation = course.binary_correlation[binary]
+    if correlation != 0.0:
+        rest = math.sqrt(1.0 - correlation * correlation)
+        normal_scores(uniforms, n, workspace.score_second)
+        mix_two(correlation, workspace.score_response, rest, workspace.score_second, n, uniforms)
+        uniforms_of(uniforms, n)
+    event = patients.event[course.n_endpoints - course.n_binary + binary]
+    rates = course.binary_rate[binary]
+    month = course.binary_month[binary]
+    for i in range(n):
+        event[i] = month if uniforms[i] < rates[patients.cell[i]] else np.inf
+
+
+@kernel
+def normal_scores(uniforms: FloatArray, n: int, out: FloatArray) -> None:
+    """Normal quantiles of uniforms, (n,)."""
+    for i in range(n):
+        out[i] = normal_quantile(uniforms[i])
+
+
+@kernel
+def uniforms_of(scores: FloatArray, n: int) -> None:
+    """Replace normal scores by the uniforms that they are quantiles of, (n,)."""
+    for i in range(n):
+        scores[i] = normal_cdf(scores[i])
+
+
+@kernel
+def mix_two(
+    a: float, first: FloatArray, b: float, second: FloatArray, n: int, out: FloatArray
+) -> None:
+    """``a first + b second``, (n,)."""
+    for i in range(n):
+        out[i] = a * first[i] + b * second[i]
+
+
+@kernel
+def mix_three(
+    a: float,
+    first: FloatArray,
+    b: float,
+    second: FloatArray,
+    c: float,
+    third: FloatArray,
+    n: int,
+) -> None:
+    """Replace ``third`` by ``a first + b second + c third``, (n,)."""
+    for i in range(n):
+        third[i] = a * first[i] + b * second[i] + c * third[i]
+
+
+@kernel
+def first_of(event: FloatArray, death: FloatArray, n: int, progression: FloatArray) -> None:
+    """Keep ``event`` as the latent progression, and make it the earlier of that and death, (n,)."""
+    for i in range(n):
+        progression[i] = event[i]
+    for i in range(n):
+        event[i] = min(progression[i], death[i])
+
+
+@kernel
+def condition_on_event(times: FloatArray, at_event: FloatArray, n: int) -> None:
+    """From uniforms to unit exponentials conditioned on being below ``at_event``, in place, (n,).
+
+    With ``G = 1 - exp(-at_event)``, the probability of being below, it is ``-log(1 - u G)``.
+    """
+    for i in range(n):
+        at_most = 1.0 - exp(-min(at_event[i], 700.0))
+        times[i] = -log(1.0 - times[i] * at_most)
+
+
+@kernel
+def keep_responders(
+    uniforms: FloatArray, rates: FloatArray, patients: Patients, n: int, response: FloatArray
+) -> None:
+    """No time to response for those who do not respond; never after the first event, (n,)."""
+    first = patients.event[0]
+    cell: UintArray = patients.cell
+    for i in range(n):
+        response[i] = min(response[i], first[i]) if uniforms[i] < rates[cell[i]] else np.inf

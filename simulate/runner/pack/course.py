@@ -1,0 +1,90 @@
+"""The endpoints of a scenario, and how they go together, as arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from simulate.engine.arrays import Course, Hazards
+from simulate.runner.pack.hazards import pack_hazards
+from simulate.runner.pack.values import exp, floats, log
+from simulate.scenario.endpoints import OS, PFS, RESPONSE, TIMES
+from simulate.scenario.hazards import Hazard
+from simulate.scenario.models import Scenario
+from simulate.scenario.resolve import (
+    endpoint_rates,
+    endpoints_of,
+    event_hazards,
+    progression_hazards,
+    response_time_hazards,
+    strata_cells,
+)
+
+
+def pack_course(scenario: Scenario) -> Course:
+    """Endpoints of a scenario, and how they go together."""
+    arms = list(scenario.arms)
+    cells = strata_cells(scenario)
+    endpoints = endpoints_of(scenario)
+    numbers = endpoint_numbers(scenario)
+    has_both = {PFS, OS} <= set(endpoints)
+
+    def packed(by_arm: Mapping[str, Sequence[Hazard | None]]) -> Hazards:
+        return pack_hazards([by_arm[arm][c] for arm in arms for c in range(len(cells))])
+
+    def rates(endpoint: str) -> list[float]:
+        by_arm = endpoint_rates(scenario, endpoint)
+        return [by_arm[arm][c] for arm in arms for c in range(len(cells))]
+
+    nobody = {arm: [None] * len(cells) for arm in arms}
+    first: Mapping[str, Sequence[Hazard | None]] = nobody
+    if has_both:
+        first = progression_hazards(scenario, log=log, exp=exp)
+    elif first_endpoints := [name for name in TIMES if name in endpoints]:
+        first = event_hazards(scenario, first_endpoints[0], log=log, exp=exp)
+    deaths = event_hazards(scenario, OS, log=log, exp=exp) if has_both else nobody
+    has_response = RESPONSE in endpoints
+    times = response_time_hazards(scenario, log=log, exp=exp) if has_response else nobody
+    binary = list(scenario.binary_endpoints.values())
+    loadings = _loadings(scenario)
+    with_response = [endpoint.response_correlation for endpoint in binary]
+    return Course(
+        n_endpoints=1 + int(has_both) + int(has_response) + len(binary),
+        first_event=packed(first),
+        has_deaths=int(has_both),
+        deaths=packed(deaths),
+        response=numbers.get(RESPONSE, -1),
+        response_rate=floats(rates(RESPONSE) if has_response else [0.0] * (len(arms) * len(cells))),
+        response_times=packed(times),
+        needs_scores=int(any([loadings[0], loadings[2], loadings[3], *with_response])),
+        loadings=floats(loadings),
+        n_binary=len(binary),
+        binary_rate=np.array(
+            [rates(name) for name in scenario.binary_endpoints], dtype=np.float64
+        ).reshape(len(binary), len(arms) * len(cells)),
+        binary_month=floats(b.assessed_months for b in binary),
+        binary_correlation=floats(with_response),
+    )
+
+
+def endpoint_numbers(scenario: Scenario) -> dict[str, int]:
+    """Row of each endpoint in the engine's arrays; row 0 is the first event, if there is one."""
+    endpoints = endpoints_of(scenario)
+    # Without PFS and OS, row 0 is that of an event that never happens.
+    first = 0 if set(TIMES) & set(endpoints) else 1
+    return {name: first + i for i, name in enumerate(endpoints)}
+
+
+def _loadings(scenario: Scenario) -> tuple[float, float, float, float, float]:
+    """Rows 2 and 3 of the Cholesky factor of the correlations of first event, OS and response."""
+    chosen = scenario.correlations
+    endpoints = endpoints_of(scenario)
+    a, b, c = chosen.progression_os, chosen.progression_response, chosen.os_response
+    if PFS not in endpoints:
+        # OS is the first event.
+        a, b, c = 0.0, c, 0.0
+    second = math.sqrt(1.0 - a * a)
+    on_second = (c - a * b) / second
+    return a, second, b, on_second, math.sqrt(1.0 - b * b - on_second * on_second)

@@ -1,0 +1,158 @@
+"""From a scenario to the engine's plan.
+
+Figures become hazards with the engine's own logarithm and exponential, so that the arrays have the
+same bits on every processor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulate.engine import arrays as engine
+from simulate.engine.arrays import FloatArray, IntArray, Plan
+from simulate.runner.pack.accrual import accrual_steps, evenly_spaced_entries
+from simulate.runner.pack.course import pack_course
+from simulate.runner.pack.hazards import pack_hazards
+from simulate.runner.pack.hypotheses import pack_hypotheses
+from simulate.runner.pack.looks import Nodes
+from simulate.runner.pack.values import exp, floats, integers, inverse, log
+from simulate.scenario.comparisons import Comparison, planned_comparisons
+from simulate.scenario.endpoints import TIMES
+from simulate.scenario.models import Scenario
+from simulate.scenario.resolve import dropout_hazards, strata_cells
+from simulate.scenario.survival_tests import MaxComboTest, OfCurves, WeightedLogrankTest
+
+
+def pack(scenario: Scenario) -> Plan:
+    """Arrays of a scenario for the engine.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        A validated scenario.
+
+    Returns
+    -------
+    Plan
+        Arms, cells, analyses and hypotheses are numbered in the order of the scenario.
+    """
+    arms = list(scenario.arms)
+    cells = strata_cells(scenario)
+    comparisons = planned_comparisons(scenario)
+    dropouts = dropout_hazards(scenario, log=log, exp=exp)
+    starts, cumulative, rates = accrual_steps(scenario.accrual)
+    nodes = Nodes(scenario, arms, len(cells))
+    needs = [_needs(scenario, row) for row in comparisons]
+    hypotheses = pack_hypotheses(scenario)
+    poisson = scenario.accrual.arrivals == "poisson"
+    follow_up = scenario.follow_up
+    return Plan(
+        n_patients=scenario.accrual.patients,
+        n_arms=len(arms),
+        n_strata=len(cells),
+        arrivals=engine.POISSON if poisson else engine.EVENLY_SPACED,
+        fixed_entry=floats([] if poisson else evenly_spaced_entries(scenario.accrual)),
+        accrual_start=floats(starts),
+        accrual_cumulative=floats(cumulative),
+        accrual_inverse_rate=floats(inverse(rate) for rate in rates),
+        stratum_upper=_upper_limits([cell.prevalence for cell in cells]),
+        arrangements=_arrangements(scenario),
+        within_strata=int(scenario.randomisation.within_strata),
+        course=pack_course(scenario),
+        dropouts=pack_hazards([dropouts[arm] for arm in arms for _ in cells]),
+        maximum_follow_up=math.inf if follow_up is None else follow_up.maximum_months,
+        first_node=integers(nodes.first),
+        node_kind=integers(nodes.kind),
+        node_endpoint=integers(nodes.endpoint),
+        node_count=integers(nodes.count),
+        node_rule=integers(nodes.rule),
+        node_mask=integers(nodes.mask),
+        node_months=floats(nodes.months),
+        masks=np.array(nodes.masks, dtype=np.int64).reshape(-1, len(arms) * len(cells)),
+        row_look=integers(c.analysis_number for c in comparisons),
+        row_hypothesis=integers(c.hypothesis_number for c in comparisons),
+        row_counts=_first_of(row.counts for row in needs),
+        row_sorts=_first_of(row.sorts for row in needs),
+        row_weighs=_first_of(row.weighs for row in needs),
+        row_draws_curves=_first_of(row.draws_curves for row in needs),
+        hypotheses=hypotheses,
+        needs_months=int(bool((hypotheses.weight_kind == engine.WEIGHTS_MODEST_BY_MONTH).any())),
+    )
+
+
+class _Needs(NamedTuple):
+    """What a row needs, each a key that is equal where rows can share it; None: not needed."""
+
+    counts: object
+    sorts: object
+    weighs: object
+    draws_curves: object
+
+
+def _needs(scenario: Scenario, row: Comparison) -> _Needs:
+    """What a row is made from."""
+    if row.hypothesis in scenario.hypotheses:
+        hypothesis = scenario.hypotheses[row.hypothesis]
+        test = hypothesis.test
+        endpoint, arms, stratified = hypothesis.endpoint, hypothesis.arms.names, test.stratified
+        set_months = getattr(test, "minimum_follow_up_months", None)
+    else:
+        test = None
+        estimate = scenario.estimates[row.hypothesis]
+        endpoint, arms, stratified = estimate.endpoint, (estimate.arm,), False
+        set_months = estimate.minimum_follow_up_months
+    data = (row.analysis, endpoint, arms, set_months)
+    order = (*data, stratified) if endpoint in TIMES else None
+    return _Needs(
+        counts=data,
+        sorts=order,
+        weighs=order if isinstance(test, WeightedLogrankTest | MaxComboTest) else None,
+        draws_curves=order if test is None or isinstance(test, OfCurves) else None,
+    )
+
+
+def _first_of(keys: Iterable[object]) -> IntArray:
+    """1 where a key is other than the last one before it that was not None."""
+    found = []
+    last: object = None
+    for key in keys:
+        found.append(int(key is not None and key != last))
+        last = last if key is None else key
+    return integers(found)
+
+
+def _upper_limits(prevalences: Sequence[float]) -> FloatArray:
+    """Cumulative prevalences; the last is 1, whatever rounding made of the sum."""
+    total = 0.0
+    upper = []
+    for prevalence in prevalences:
+        total += prevalence
+        upper.append(total)
+    upper[-1] = 1.0
+    return floats(upper)
+
+
+def _arrangements(scenario: Scenario) -> NDArray[np.int8]:
+    """Every order of the arms in a permuted block, in dictionary order of the arms' numbers."""
+    ratio = scenario.randomisation.ratio
+    size = scenario.randomisation.block_size
+    copies = size // sum(ratio.values())
+    remaining = [ratio[arm] * copies for arm in scenario.arms]
+    return np.array(list(_orders(remaining, size)), dtype=np.int8)
+
+
+def _orders(remaining: list[int], size: int) -> Iterator[tuple[int, ...]]:
+    """Distinct orders of a multiset, given how many of each arm remain."""
+    if size == 0:
+        yield ()
+        return
+    for arm, count in enumerate(remaining):
+        if count > 0:
+            rest = [*remaining[:arm], count - 1, *remaining[arm + 1 :]]
+            for tail in _orders(rest, size - 1):
+                yield (arm, *tail)

@@ -1,0 +1,183 @@
+"""The rules for the endpoints of a patient: which there are, and how they go together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+from simulate.scenario.check_arms import hazard_rule
+from simulate.scenario.draft import Draft
+from simulate.scenario.endpoints import BUILT_IN, OS, PFS, RESPONSE, TIMES, Binary
+from simulate.scenario.models import Arm
+from simulate.scenario.progression import Infeasible, latent_progression
+from simulate.scenario.reading import Finding, Path
+from simulate.scenario.references import check_name, check_selector
+from simulate.scenario.resolve import Cell, hazard_in, hazard_of, is_in
+
+
+def known_endpoints(draft: Draft) -> tuple[str, ...] | None:
+    """Names of the endpoints of a scenario; None where they cannot be told."""
+    arms = draft.arms or {}
+    if not arms or any(arm is None for arm in arms.values()) or draft.binary_endpoints is None:
+        return None
+    first = next(arm for arm in arms.values() if arm is not None)
+    built_in = (name for name in BUILT_IN if getattr(first, name) is not None)
+    return (*built_in, *draft.binary_endpoints)
+
+
+def check_endpoints(draft: Draft, cells: tuple[Cell, ...] | None) -> Iterator[Finding]:
+    """Check that the arms have the same endpoints, and their rates and correlations.
+
+    Parameters
+    ----------
+    draft : Draft
+        The sound pieces of a scenario.
+    cells : tuple of Cell or None
+        The cells of its strata; None when they cannot be told.
+
+    Yields
+    ------
+    Finding
+        What is wrong.
+    """
+    arms = {name: arm for name, arm in (draft.arms or {}).items() if arm is not None}
+    for name in draft.binary_endpoints or {}:
+        if name in BUILT_IN:
+            rule = f"must not be '{name}', an endpoint with a table of its own in the arms"
+            yield Finding(("binary_endpoints", name), rule)
+    for name, arm in arms.items():
+        yield from _check_same(name, arm, arms, draft)
+        if arm.response is not None:
+            path: Path = ("arms", name, RESPONSE)
+            yield from _check_rate(path, arm.response, draft, cells)
+            rule = hazard_rule(partial(hazard_of, arm.response.time_to_response))
+            if rule:
+                yield Finding((*path, "time_to_response"), rule)
+        for binary, table in arm.binary.items():
+            at = ("arms", name, "binary", binary)
+            yield from check_name(binary, draft.binary_endpoints, "a binary endpoint", at)
+            yield from _check_rate(at, table, draft, cells)
+    yield from _check_correlations(draft)
+
+
+def _check_same(name: str, arm: Arm, arms: Mapping[str, Arm], draft: Draft) -> Iterator[Finding]:
+    """Check that an arm has an endpoint, and those of the others."""
+    if all(getattr(arm, e) is None for e in BUILT_IN) and not arm.binary:
+        rule = "must have an endpoint"
+        yield Finding(("arms", name), rule, "", "add a table such as [arms.NAME.pfs]")
+        return
+    for endpoint in BUILT_IN:
+        others = [other for other, a in arms.items() if getattr(a, endpoint) is not None]
+        if others and getattr(arm, endpoint) is None:
+            rule = f"must have the endpoint '{endpoint}', as the arm {others[0]} has"
+            yield Finding(("arms", name), rule, "", f"add [arms.{name}.{endpoint}]")
+    for binary in draft.binary_endpoints or {}:
+        if binary not in arm.binary:
+            rule = f"must have a rate of the binary endpoint '{binary}'"
+            yield Finding(("arms", name), rule, "", f"add [arms.{name}.binary.{binary}]")
+
+
+def _check_rate(
+    path: Path, table: Binary, draft: Draft, cells: tuple[Cell, ...] | None
+) -> Iterator[Finding]:
+    """Check the strata of a rate."""
+    wrong = [
+        finding
+        for key, entry in table.by_stratum.items()
+        for finding in check_selector(
+            entry.stratum, draft.strata, (*path, "by_stratum", key, "stratum")
+        )
+    ]
+    yield from wrong
+    if wrong or cells is None:
+        return
+    clashes = set()
+    for cell in cells:
+        keys = [key for key, e in table.by_stratum.items() if is_in(cell.levels, e.stratum)]
+        for key in keys[1:]:
+            if key not in clashes:
+                clashes.add(key)
+                rule = f"must not match a cell that by_stratum.{keys[0]} matches too ({cell.name})"
+                yield Finding((*path, "by_stratum", key, "stratum"), rule)
+
+
+def _check_correlations(draft: Draft) -> Iterator[Finding]:
+    """Check that the correlations are of endpoints there are, and can hold together."""
+    chosen = draft.correlations
+    known = known_endpoints(draft)
+    if chosen is None or known is None:
+        return
+    needs = {
+        "progression_os": TIMES,
+        "progression_response": (PFS, RESPONSE),
+        "os_response": (OS, RESPONSE),
+    }
+    for key, endpoints in needs.items():
+        missing = [name for name in endpoints if name not in known]
+        if getattr(chosen, key) != 0.0 and missing:
+            rule = f"must be 0 or left out: the arms have no {' and no '.join(missing)}"
+            yield Finding(("correlations", key), rule)
+    a, b, c = chosen.progression_os, chosen.progression_response, chosen.os_response
+    if 1.0 + 2.0 * a * b * c - a * a - b * b - c * c <= 0.0:
+        room = math.sqrt((1.0 - a * a) * (1.0 - b * b))
+        rule = "cannot hold with the other two: it must lie between "
+        rule += f"{max(a * b - room, -1.0):.4g} and {min(a * b + room, 1.0):.4g}"
+        yield Finding(("correlations", "os_response"), rule)
+    for name, endpoint in (draft.binary_endpoints or {}).items():
+        if endpoint is not None and endpoint.response_correlation and RESPONSE not in known:
+            at = ("binary_endpoints", name, "response_correlation")
+            yield Finding(at, "must be 0 or left out: the arms have no response")
+
+
+def check_feasible(draft: Draft, cells: tuple[Cell, ...] | None) -> Iterator[Finding]:
+    """Check that progression-free and overall survival can be those of one patient.
+
+    Call it with sound arms only.
+    """
+    known, chosen = known_endpoints(draft), draft.correlations
+    if known is None or chosen is None or cells is None or not {PFS, OS} <= set(known):
+        return
+    arms = {name: arm for name, arm in (draft.arms or {}).items() if arm is not None}
+    tables = {e: {name: getattr(arm, e) for name, arm in arms.items()} for e in TIMES}
+    seen = set()
+    horizon = horizon_of(chosen.horizon_months, draft)
+    for name in arms:
+        for cell in cells:
+            pfs, os = (hazard_in(tables[e], name, cell.levels) for e in TIMES)
+            if (pfs, os) in seen:
+                continue
+            seen.add((pfs, os))
+            found = latent_progression(pfs, os, chosen.progression_os, horizon)
+            if isinstance(found, Infeasible):
+                yield _infeasible(name, cell, found, chosen.progression_os)
+                break
+
+
+def horizon_of(horizon_months: float, draft: Draft) -> float:
+    """Months up to which the distributions must hold together: nobody is followed longer."""
+    limit = math.inf if draft.follow_up is None else draft.follow_up.maximum_months
+    return min(horizon_months, limit)
+
+
+def _infeasible(arm: str, cell: Cell, found: Infeasible, rho: float) -> Finding:
+    """Say why two distributions cannot be those of one patient."""
+    where = f" where {cell.name}" if cell.name else ""
+    at_month = f"month {found.month:.4g}"
+    levels = f"PFS {found.survival_pfs:.4g}, OS {found.survival_os:.4g}"
+    if found.reason == "pfs_above_os":
+        rule = (
+            f"must nowhere be below progression-free survival, as it is{where} from {at_month} on "
+            f"({levels})"
+        )
+        remedy = "make survival longer, progression earlier, or the horizon shorter"
+        anchors: tuple[Path, ...] = (("arms", arm, PFS),)
+        return Finding(("arms", arm, OS), rule, "", remedy, anchors)
+    rule = (
+        f"cannot be {rho:g}: in arm {arm}{where} too many would have to die without progression by "
+        f"{at_month} ({levels})"
+    )
+    if found.lowest_rho is None:
+        return Finding(("arms", arm, OS), rule, "", "no correlation makes these two feasible")
+    remedy = f"use a correlation above {found.lowest_rho:.4f}, or other distributions"
+    return Finding(("correlations", "progression_os"), rule, f"{rho:g}", remedy)

@@ -1,0 +1,148 @@
+"""Hypotheses, the tests they name, and estimates without a test."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+
+from simulate.scenario.binary_tests import ExactBinomialTest, ProportionsTest
+from simulate.scenario.reading import did_you_mean, quoted, toml_text
+from simulate.scenario.survival_tests import (
+    LandmarkTest,
+    LogrankTest,
+    MaxComboTest,
+    MilestoneTest,
+    RestrictedMeanTest,
+    WeightedLogrankTest,
+)
+from simulate.scenario.tables import (
+    NotNegative,
+    OpenProbability,
+    Positive,
+    Sourced,
+    Table,
+    Text,
+    filled,
+    rule_error,
+)
+
+KINDS = (
+    "logrank",
+    "weighted_logrank",
+    "maxcombo",
+    "rmst",
+    "milestone",
+    "landmark_survival",
+    "proportions",
+    "exact_binomial",
+)
+
+
+def _kind(data: Any) -> str:
+    """Tag of the union that a table's kind stands for."""
+    kind = data.get("kind") if isinstance(data, dict) else getattr(data, "kind", None)
+    return f"<{kind}>"
+
+
+def _check_kind(data: Any) -> Any:
+    """Refuse a table of no kind in words, where the union itself could not."""
+    if isinstance(data, Table):
+        return data
+    if not isinstance(data, dict):
+        raise rule_error('must be a table, such as { kind = "logrank" }')
+    if "kind" not in data:
+        raise rule_error("required key is missing", ("kind",), remedy=f"one of {quoted(KINDS)}")
+    kind = data["kind"]
+    if not isinstance(kind, str) or kind not in KINDS:
+        remedy = did_you_mean(kind, KINDS) if isinstance(kind, str) else ""
+        raise rule_error(f"must be one of {quoted(KINDS)}", ("kind",), toml_text(kind), remedy)
+    return data
+
+
+Test = Annotated[
+    Annotated[LogrankTest, Tag("<logrank>")]
+    | Annotated[WeightedLogrankTest, Tag("<weighted_logrank>")]
+    | Annotated[MaxComboTest, Tag("<maxcombo>")]
+    | Annotated[RestrictedMeanTest, Tag("<rmst>")]
+    | Annotated[MilestoneTest, Tag("<milestone>")]
+    | Annotated[LandmarkTest, Tag("<landmark_survival>")]
+    | Annotated[ProportionsTest, Tag("<proportions>")]
+    | Annotated[ExactBinomialTest, Tag("<exact_binomial>")],
+    Discriminator(_kind),
+    BeforeValidator(_check_kind),
+]
+
+
+class ComparedArms(Table):
+    """The two arms that a hypothesis compares, or the one that it is about."""
+
+    experimental: str = Field(description="The arm expected to do better.")
+    control: str | None = Field(
+        default=None, description="The arm it is compared with; absent in a one-arm test."
+    )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Both arms, or the one."""
+        return (self.experimental,) if self.control is None else (self.experimental, self.control)
+
+
+class Hypothesis(Sourced):
+    """A hypothesis, its test, and its looks."""
+
+    one_of: ClassVar = ("alpha", "critical_values")
+    label: Text | None = Field(default=None, description="Name for reports.")
+    endpoint: str = Field(description="The endpoint compared.")
+    arms: ComparedArms = Field(description="The arms compared, or the one arm of a one-arm test.")
+    test: Test = Field(description="The test.")
+    analyses: tuple[str, ...] = filled(
+        (),
+        "The analyses it is tested at, in their order; default: the scenario's only one.",
+        min_length=1,
+    )
+    alpha: float | None = Field(
+        default=None, gt=0, lt=0.5, description="One-sided significance level, for a single look."
+    )
+    critical_values: Annotated[tuple[float, ...], Field(min_length=1)] | None = Field(
+        default=None,
+        description="Value that the z statistic must reach at each look; positive z favours the "
+        "experimental arm.",
+    )
+
+
+class ArmEstimate(Sourced):
+    """A figure of one arm that is estimated at looks, without a test."""
+
+    label: Text | None = Field(default=None, description="Name for reports.")
+    endpoint: str = Field(description="The endpoint.")
+    arm: str = Field(description="The arm.")
+    kind: Literal["median", "survival", "rmst", "rate"] = Field(
+        description="Kaplan-Meier median (Brookmeyer-Crowley limits), survival at a month (log-log "
+        "limits), restricted mean survival time up to a month; or the rate of a binary endpoint "
+        "(Clopper-Pearson limits)."
+    )
+    at_months: Positive | None = Field(
+        default=None, description="Months from randomisation, for survival and rmst."
+    )
+    minimum_follow_up_months: NotNegative | None = Field(
+        default=None,
+        description="The analysis set of a rate: patients randomised at least so many months "
+        "before the cutoff; absent: all randomised.",
+    )
+    level: OpenProbability = Field(default=0.95, description="Level of the confidence limits.")
+    analyses: tuple[str, ...] = filled(
+        (), "The analyses it is estimated at; default: all of them.", min_length=1
+    )
+
+    @model_validator(mode="after")
+    def _fits_kind(self) -> Self:
+        if (self.at_months is not None) != (self.kind in {"survival", "rmst"}):
+            if self.at_months is None:
+                rule = f"required key is missing for a {self.kind}"
+                raise rule_error(rule, ("at_months",), remedy="months from randomisation")
+            raise rule_error(f"must be left out for a {self.kind}", ("at_months",))
+        if self.minimum_follow_up_months is not None and self.kind != "rate":
+            rule = "must be left out but for a rate"
+            raise rule_error(rule, ("minimum_follow_up_months",))
+        return self
