@@ -13,6 +13,8 @@ number draw                   words
 1      0                      0 and 1: stratum (52 bits)
 2      stratum                0 and 1: which arrangement a permuted block takes (64 bits); the
                               patient word is the number of the block within the stratum
+6      visit                  0: window; 1: whether it is missed (32 bits each); bits of the visit's
+                              number from the ninth on stand above the purpose, from bit 16 on
 ====== ====================== ==================================================================
 """
 
@@ -28,6 +30,7 @@ STREAM_VERSION = 1
 PURPOSE_CORE = 0
 PURPOSE_STRATUM = 1
 PURPOSE_RANDOMISATION = 2
+PURPOSE_VISIT = 6
 
 MULTIPLIER_0 = np.uint64(0xD2511F53)
 MULTIPLIER_1 = np.uint64(0xCD9E8D57)
