@@ -20,10 +20,10 @@ RealFunction = Callable[[float], float]
 
 # The number of pieces of a table grows without bound as a shape goes to 0.
 SHAPES = (0.1, 100.0)
-# Where fewer than so many are still to have the event, a table ends; nor does it go beyond 1e100
-# months, for the sake of what has a heavier tail than any patients.
+# A table ends where fewer than so many are still to have the event; with tails heavier than any
+# patients have, which would take thousands of pieces, at a thousand million months.
 _REMAINING = 1e-9
-_LAST_MONTH = 2.0**333
+_LAST_MONTH = 1e9
 # Largest errors of survival: of the cubics between points where it is computed, of the straight
 # lines between points of the cubics, and of a single line where the cumulative hazard hardly rises.
 _CUBIC_ERROR = 2e-8
@@ -56,8 +56,8 @@ def marginal_hazard(
     -------
     Hazard
         The composite's own where it is plain. Otherwise a table on the clock of months whose
-        survival is right to 1e-7, absolutely. Some 2,000 pieces are usual. Its last slope is 0 if
-        some never have the event.
+        survival is right to 1e-7, absolutely, up to month 1e9. Some 2,000 pieces are usual. Its
+        last slope is 0 if some never have the event.
 
     Raises
     ------
