@@ -30,8 +30,8 @@ from simulate.engine.compile import in_python
 from simulate.results.closed_forms import expected_looks
 from simulate.scenario.comparisons import constant_log_hazard_ratio
 from simulate.scenario.composite import Composite, marginal_hazard_ratios
-from simulate.scenario.marginal_effects import marginal_effects
 from simulate.scenario.hazards import Hazard
+from simulate.scenario.marginal_effects import marginal_effects
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import dropout_hazards, event_hazards
 from simulate.scenario.tabulation import ShapeError, marginal_hazard
