@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from simulate.engine.arrays import Course, Hazards
+from simulate.engine.arrays import Course, Hazards, Schedule
+from simulate.engine.visits import ArmSchedule, new_schedule
 from simulate.runner.pack.hazards import pack_hazards
 from simulate.runner.pack.values import exp, floats, log
 from simulate.scenario.endpoints import OS, PFS, RESPONSE, TIMES
@@ -17,6 +18,7 @@ from simulate.scenario.resolve import (
     endpoint_rates,
     endpoints_of,
     event_hazards,
+    is_assessed,
     progression_hazards,
     response_time_hazards,
     strata_cells,
@@ -60,6 +62,8 @@ def pack_course(scenario: Scenario) -> Course:
         response_times=packed(times),
         needs_scores=int(any([loadings[0], loadings[2], loadings[3], *with_response])),
         loadings=floats(loadings),
+        is_assessed=int(is_assessed(scenario)),
+        schedule=_schedule(scenario),
         n_binary=len(binary),
         binary_rate=np.array(
             [rates(name) for name in scenario.binary_endpoints], dtype=np.float64
@@ -67,6 +71,25 @@ def pack_course(scenario: Scenario) -> Course:
         binary_month=floats(b.assessed_months for b in binary),
         binary_correlation=floats(with_response),
     )
+
+
+def _schedule(scenario: Scenario) -> Schedule:
+    """When the arms are scanned."""
+    arms = []
+    for arm in scenario.arms.values():
+        chosen = arm.assessments or scenario.assessments
+        if chosen is None:
+            arms.append(ArmSchedule([(0, 1)]))  # not used
+            continue
+        arms.append(
+            ArmSchedule(
+                chosen.steps_in_days,
+                chosen.window_days,
+                chosen.missed_probability,
+                chosen.confirm_response,
+            )
+        )
+    return new_schedule(arms)
 
 
 def endpoint_numbers(scenario: Scenario) -> dict[str, int]:
