@@ -24,9 +24,12 @@ from simulate.scenario.resolve import (
     strata_cells,
 )
 
+Progression = Mapping[str, Sequence[Hazard]]
+"""Hazards of the latent time to progression by arm, one a cell."""
 
-def pack_course(scenario: Scenario) -> Course:
-    """Endpoints of a scenario, and how they go together."""
+
+def pack_course(scenario: Scenario, progression: Progression | None = None) -> Course:
+    """Endpoints of a scenario, and how they go together; see `pack`."""
     arms = list(scenario.arms)
     cells = strata_cells(scenario)
     endpoints = endpoints_of(scenario)
@@ -43,7 +46,7 @@ def pack_course(scenario: Scenario) -> Course:
     nobody = {arm: [None] * len(cells) for arm in arms}
     first: Mapping[str, Sequence[Hazard | None]] = nobody
     if has_both:
-        first = progression_hazards(scenario, log=log, exp=exp)
+        first = progression_of(scenario) if progression is None else progression
     elif first_endpoints := [name for name in TIMES if name in endpoints]:
         first = event_hazards(scenario, first_endpoints[0], log=log, exp=exp)
     deaths = event_hazards(scenario, OS, log=log, exp=exp) if has_both else nobody
@@ -71,6 +74,11 @@ def pack_course(scenario: Scenario) -> Course:
         binary_month=floats(b.assessed_months for b in binary),
         binary_correlation=floats(with_response),
     )
+
+
+def progression_of(scenario: Scenario) -> dict[str, tuple[Hazard, ...]]:
+    """Hazards of the latent time to progression, from hazards with the engine's bits."""
+    return progression_hazards(scenario, log=log, exp=exp)
 
 
 def _schedule(scenario: Scenario) -> Schedule:
