@@ -142,8 +142,8 @@ class _Tabulation:
         return goes_on and point.survival - self._plateau <= _REMAINING
 
     def _first_month(self) -> float:
-        """Month before which no piece but the first starts and hardly anything happens."""
-        month = min([self._scale, *self._starts[1:2]])
+        """Month before which hardly anything happens."""
+        month = self._scale
         while self._at(month, self._pieces_at(month)).cumulative > _NEGLIGIBLE_RISE:
             month *= 0.5
         return month
