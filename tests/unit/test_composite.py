@@ -515,6 +515,18 @@ def test_extreme_rates_end_one_way_or_the_other(rate: float) -> None:
     assert hazard.survival(1.0 / rate * 1e-6) == pytest.approx(1.0, abs=1e-5)
 
 
+@pytest.mark.parametrize("rate", [1e4, 1e6, 1e8, 1e12, 1e100])
+def test_a_late_hazard_as_good_as_infinite_takes_no_endless_table(rate: float) -> None:
+    late = Composite((1.0,), (Hazard(1.0, 1.0, (0.0, 6.0), (0.1, rate)),), 0.5)
+    hazard = marginal_hazard(late)
+    assert len(hazard.slopes) < 50_000
+    assert hazard.survival(6.0) == pytest.approx(1.3**-2.0, abs=TOLERANCE)
+    # On the way down, as far as survival and months are right.
+    for share in (0.1, 0.01):
+        fallen = 6.0 + ((share**-0.5 - 1.0) / 0.5 - 0.6) / rate
+        assert hazard.quantile(1.0 - share) == pytest.approx(fallen, abs=1e-10 + 1e-4 / rate)
+
+
 def test_steep_components_over_long_times_stay_within_floating_point() -> None:
     steep = Hazard(100.0, 0.1, (0.0,), (1.0,))
     both = Composite((0.5, 0.5), (steep, Hazard(1.0, 1.0, (0.0,), (1e-3,))))
