@@ -16,6 +16,7 @@ import numpy as np
 from simulate.engine.arrays import FloatArray
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import exp
+from simulate.engine.logrank import lane_sum
 from simulate.engine.normal import normal_cdf
 
 PI = 3.141592653589793
@@ -23,28 +24,30 @@ HALF_PI = 1.5707963267948966
 # Where exp(-x**2 / 2) ends.
 END_OF_BELL = 6.2
 TINY = 1e-300
-LANES = 8
 
 
-# Gauss-Legendre nodes and weights on [0, 1]: ten for Owen's function,
-Y0 = 0.01304673574141414
-Y1 = 0.06746831665550775
-Y2 = 0.1602952158504878
-Y3 = 0.2833023029353764
-Y4 = 0.4255628305091844
-Y5 = 0.5744371694908156
-Y6 = 0.7166976970646236
-Y7 = 0.8397047841495122
-Y8 = 0.9325316833444922
-Y9 = 0.9869532642585859
-W0 = 0.03333567215434407
-W1 = 0.0747256745752903
-W2 = 0.10954318125799102
-W3 = 0.13463335965499817
-W4 = 0.14776211235737644
-# and 24 for the corners of three and four faces, in pairs that add up to 1.
-N_NODES = 24
-LEFT_NODES = (
+# Gauss-Legendre nodes, the left half of those on [0, 1], and their weights.
+LEFT_16 = (
+    0.005299532504175033,
+    0.02771248846338371,
+    0.06718439880608412,
+    0.12229779582249849,
+    0.19106187779867811,
+    0.2709916111713863,
+    0.35919822461037054,
+    0.4524937450811813,
+)
+WEIGHTS_16 = (
+    0.013576229705877048,
+    0.031126761969323947,
+    0.04757925584124639,
+    0.06231448562776694,
+    0.07479799440828837,
+    0.08457825969750127,
+    0.09130170752246179,
+    0.09472530522753425,
+)
+LEFT_24 = (
     0.00240639000148932,
     0.012635722014345251,
     0.030862723998633622,
@@ -58,7 +61,7 @@ LEFT_NODES = (
     0.40444056626319186,
     0.4679715535686972,
 )
-LEFT_WEIGHTS = (
+WEIGHTS_24 = (
     0.0061706148999936,
     0.014265694314466832,
     0.022138719408709904,
@@ -72,11 +75,21 @@ LEFT_WEIGHTS = (
     0.06291872817341415,
     0.06396909767337608,
 )
-_Y = np.array([*LEFT_NODES, *(1.0 - y for y in reversed(LEFT_NODES))])
-_W = np.array([*LEFT_WEIGHTS, *reversed(LEFT_WEIGHTS)])
+
+
+def _both_halves(left: tuple[float, ...], weights: tuple[float, ...]) -> tuple[FloatArray, ...]:
+    """All nodes and all weights of a rule that is symmetric about 1/2."""
+    nodes = [*left, *(1.0 - node for node in reversed(left))]
+    return np.array(nodes), np.array([*weights, *reversed(weights)])
+
+
+N_OWEN = 16
+OWEN_NODES, OWEN_WEIGHTS = _both_halves(LEFT_16, WEIGHTS_16)
+N_NODES = 24
+_NODES, _WEIGHTS = _both_halves(LEFT_24, WEIGHTS_24)
 # Denser towards 0, where the integrands vary on the scale of the smallest distance of two vectors.
-NODES = _Y * _Y * _Y
-WEIGHTS = 3.0 * _Y * _Y * _W
+NODES = _NODES * _NODES * _NODES
+WEIGHTS = 3.0 * _NODES * _NODES * _WEIGHTS
 
 # atan(q) / q in q**2, for q from 0 to 1: interpolates at Chebyshev nodes, to 7e-11.
 A0 = 0.9999999999293037
@@ -94,32 +107,26 @@ A11 = -0.0006633954571104787
 
 
 @kernel
-def corner_tails(c: float, tail: float, distances: FloatArray, out: FloatArray) -> None:
-    """Integrals of ``A = 1 / pi``: both of two variables are at least ``c``, (8,).
+def corner_tail(c: float, tail: float, t: float, terms: FloatArray) -> float:
+    """Integral of ``A = 1 / pi``: two variables are both at least ``c`` (scalar).
 
     ``Q(c) - 2 T(c, t)``, where ``tail`` is ``Q(c)``, ``c`` at least 0, and Owen's (1956) function
     ``T(h, a)`` the integral from 0 to ``a`` of ``exp(-h**2 (1 + x**2) / 2) / (1 + x**2)`` over
     ``2 pi``. For ``t`` above 1 by ``T(h, a) + T(a h, 1 / a) = (Q(h) + Q(a h)) / 2 - Q(h) Q(a h)``.
+    ``terms`` (24,) is scratch.
     """
-    for k in range(LANES):
-        t = distances[k]
-        h = c * max(t, 1.0)
-        a = min(min(t, 1.0 / max(t, TINY)), END_OF_BELL / max(h, TINY))
-        half = -0.5 * h * h
-        low = W0 * _bell(half, a * Y0) + W1 * _bell(half, a * Y1) + W2 * _bell(half, a * Y2)
-        low += W3 * _bell(half, a * Y3) + W4 * _bell(half, a * Y4)
-        high = W4 * _bell(half, a * Y5) + W3 * _bell(half, a * Y6) + W2 * _bell(half, a * Y7)
-        high += W1 * _bell(half, a * Y8) + W0 * _bell(half, a * Y9)
-        twice = a * (low + high) / PI
-        far = normal_cdf(-c * t)
-        out[k] = tail - twice if t <= 1.0 else (2.0 * tail - 1.0) * far + twice
-
-
-@inlined_kernel
-def _bell(half: float, x: float) -> float:
-    """Integrand of Owen's function, ``half`` being ``-h**2 / 2``."""
-    factor = 1.0 + x * x
-    return exp(half * factor) / factor
+    h = c * max(t, 1.0)
+    width = min(t, 1.0 / max(t, TINY))
+    width = min(width, END_OF_BELL / max(h, TINY))
+    half = -0.5 * h * h
+    for j in range(N_OWEN):
+        x = OWEN_NODES[j] * width
+        factor = 1.0 + x * x
+        terms[j] = OWEN_WEIGHTS[j] * exp(half * factor) / factor
+    twice = width * lane_sum(terms, N_OWEN) / PI
+    if t <= 1.0:
+        return tail - twice
+    return (2.0 * tail - 1.0) * normal_cdf(-h) + twice
 
 
 @kernel

@@ -29,21 +29,17 @@ import numpy as np
 from simulate.engine.arrays import FloatArray
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.corners import (
-    LANES,
     N_NODES,
     PI,
     corner_factors,
-    corner_tails,
+    corner_tail,
     sum_of_angles,
 )
 from simulate.engine.logrank import lane_sum
 from simulate.engine.normal import normal_cdf
 
 MOST_VARIABLES = 4
-N_CORNERS = 16  # six pairs, four triples and one quadruple, in whole lanes of eight
 MOST_TRIPLES = 4
-LAST_TRIPLE = 9
-QUADRUPLE = 10
 
 # Vectors nearer to each other than this deficit are one: it moves the probability by 7e-8 at most.
 SAME = 1e-13
@@ -70,33 +66,29 @@ class MaximumScratch(NamedTuple):
         Measures of the three vectors other than that of the row.
     sides : FloatArray, shape (4,)
         Positive where the face of a vector does not cut off the corner of the three others.
-    distances, weights, tails : FloatArray, shape (16,)
-        Corners' distances ``t``, what they count, and their `corner_tails`.
-    factors, squares, inverses, terms : FloatArray, shape (24,)
-        Of `corner_factors`, and the integrands' sum.
+    factors, squares, inverses : FloatArray, shape (24,)
+        Of `corner_factors`.
+    terms, owen_terms : FloatArray, shape (24,)
+        Of the integrals over what angles lack, summed over the corners, and of `corner_tail`.
     """
 
     deficits: FloatArray
     triples: FloatArray
     sides: FloatArray
-    distances: FloatArray
-    weights: FloatArray
-    tails: FloatArray
     factors: FloatArray
     squares: FloatArray
     inverses: FloatArray
     terms: FloatArray
+    owen_terms: FloatArray
 
 
 def new_maximum_scratch() -> MaximumScratch:
     """Scratch memory for `max_p_value`."""
-    corners = (np.zeros(N_CORNERS) for _ in range(3))
-    nodes = (np.zeros(N_NODES) for _ in range(4))
+    nodes = (np.zeros(N_NODES) for _ in range(5))
     return MaximumScratch(
         np.zeros((MOST_VARIABLES, MOST_VARIABLES)),
         np.zeros((MOST_VARIABLES, FULL + 1)),
         np.zeros(MOST_VARIABLES),
-        *corners,
         *nodes,
     )
 
@@ -116,17 +108,12 @@ def max_p_value(
     above = z_max >= 0.0
     if n == 1:
         return tail if above else 1.0 - tail
-    scratch.weights[:] = 0.0
-    scratch.terms[:] = 0.0
-    _pairs(n, above, scratch)
+    for j in range(N_NODES):
+        scratch.terms[j] = 0.0
+    total = _pairs(c, tail, n, above, scratch)
     if n >= 3:
-        _triples_and_quadruple(c, n, above, scratch)
-    corner_tails(c, tail, scratch.distances[:LANES], scratch.tails[:LANES])
-    if n == MOST_VARIABLES:
-        corner_tails(c, tail, scratch.distances[LANES:], scratch.tails[LANES:])
-    total = lane_sum(scratch.terms, N_NODES)
-    for k in range(N_CORNERS if n == MOST_VARIABLES else LANES):
-        total += scratch.weights[k] * scratch.tails[k]
+        total += _triples_and_quadruple(c, tail, n, above, scratch)
+    total += lane_sum(scratch.terms, N_NODES)
     return n * tail + total if above else 1.0 - total
 
 
@@ -184,26 +171,25 @@ def _beyond(a: float, b: float, opposite: float) -> float:
 
 
 @kernel
-def _pairs(n: int, above: bool, scratch: MaximumScratch) -> None:
-    """Distances and weights of the corners of two of ``n`` vectors.
+def _pairs(c: float, tail: float, n: int, above: bool, scratch: MaximumScratch) -> float:
+    """What the corners of two of ``n`` vectors contribute.
 
-    For the union of the half-spaces a corner counts that no other face cuts off; for the
-    intersection, one that all others do.
+    To the union of the half-spaces beyond the faces: those corners that no other face cuts off; to
+    the intersection: those that all others do.
     """
     u = scratch.deficits
-    corner = int(np.int64(0))
+    total = 0.0
     for i in range(n):
         for j in range(i + 1, n):
             n_cutting = int(np.int64(0))
             for k in range(n):
                 if k not in (i, j):
                     n_cutting += int(_beyond(u[i, k], u[j, k], u[i, j]) < 0.0)
-            scratch.distances[corner] = math.sqrt(u[i, j] / (2.0 - u[i, j]))
-            if above:
-                scratch.weights[corner] = -1.0 if n_cutting == 0 else 0.0
-            else:
-                scratch.weights[corner] = 1.0 if n_cutting == n - 2 else 0.0
-            corner += 1
+            if n_cutting == (0 if above else n - 2):
+                t = math.sqrt(u[i, j] / (2.0 - u[i, j]))
+                both = corner_tail(c, tail, t, scratch.owen_terms)
+                total += -both if above else both
+    return total
 
 
 @kernel
@@ -283,55 +269,56 @@ def _measure_quadruple(u: FloatArray, sides: FloatArray) -> tuple[float, float]:
 
 
 @kernel
-def _triples_and_quadruple(c: float, n: int, above: bool, scratch: MaximumScratch) -> None:
-    """Distances and weights of the corners of three and four vectors, and their terms."""
+def _triples_and_quadruple(
+    c: float, tail: float, n: int, above: bool, scratch: MaximumScratch
+) -> float:
+    """What the corners of three and four vectors contribute, but for their ``terms``.
+
+    To the union: the corners of three that the fourth face does not cut off; to the intersection:
+    those that it does.
+    """
     sides = scratch.sides
     first = MOST_TRIPLES - 1 if n == 3 else 0
     for r in range(first, MOST_TRIPLES):
         _measure_triple(scratch.deficits, r, scratch.triples[r])
+    total = 0.0
     if n == 3:
         sides[first] = 1.0 if above else -1.0
     else:
-        volume, determinant = _measure_quadruple(scratch.deficits, sides)
-        _quadruple(c, volume, determinant, -1.0 if above else 1.0, scratch)
+        total += _quadruple(c, tail, -1.0 if above else 1.0, scratch)
     for r in range(first, MOST_TRIPLES):
         if (sides[r] > 0.0) == above:
-            _triple(c, r, scratch)
+            total += _triple(c, tail, scratch.triples[r], scratch)
+    return total
 
 
 @kernel
-def _triple(c: float, omitted: int, scratch: MaximumScratch) -> None:
-    """Let the corner of the vectors other than ``omitted`` count.
+def _triple(c: float, tail: float, triple: FloatArray, scratch: MaximumScratch) -> float:
+    """What the corner of three vectors contributes, but for its terms, which it adds to the others.
 
     The angles begin at 0 and approach the full ones: what they lack decays fast even if ``c`` is
     near 0, and is integrated.
     """
-    triple = scratch.triples[omitted]
-    if c * c * triple[SQUARE] > NEGLIGIBLE:
-        return
-    corner = LAST_TRIPLE - omitted
-    scratch.distances[corner] = math.sqrt(triple[SQUARE])
-    scratch.weights[corner] = triple[FULL] / PI
-    corner_factors(
-        c, triple[SQUARE], 1.0 / (PI * PI), scratch.factors, scratch.squares, scratch.inverses
-    )
+    square = triple[SQUARE]
+    if c * c * square > NEGLIGIBLE:
+        return 0.0
+    corner_factors(c, square, 1.0 / (PI * PI), scratch.factors, scratch.squares, scratch.inverses)
     _add_angles(triple, 0.0, 1.0, scratch)
+    return triple[FULL] / PI * corner_tail(c, tail, math.sqrt(square), scratch.owen_terms)
 
 
 @kernel
-def _quadruple(
-    c: float, volume: float, determinant: float, sign: float, scratch: MaximumScratch
-) -> None:
-    """Let the corner of all four vectors count, with a sign.
+def _quadruple(c: float, tail: float, sign: float, scratch: MaximumScratch) -> float:
+    """What the corner of all four vectors contributes, but for its terms; finds the sides.
 
     There the angles of each triple have opened already, as far beyond its corner as the ``gap``.
     """
+    volume, determinant = _measure_quadruple(scratch.deficits, scratch.sides)
     square = (volume - determinant) / determinant
     if c * c * square > NEGLIGIBLE:
-        return
-    corner_factors(
-        c, square, sign / (2.0 * PI * PI), scratch.factors, scratch.squares, scratch.inverses
-    )
+        return 0.0
+    weight = sign / (2.0 * PI * PI)
+    corner_factors(c, square, weight, scratch.factors, scratch.squares, scratch.inverses)
     full = 0.0
     for r in range(MOST_TRIPLES):
         triple = scratch.triples[r]
@@ -342,8 +329,7 @@ def _quadruple(
         direction = 1.0 if side > 0.0 else -1.0
         full += direction * (triple[FULL] - opened)
         _add_angles(triple, gap, direction, scratch)
-    scratch.distances[QUADRUPLE] = math.sqrt(square)
-    scratch.weights[QUADRUPLE] = sign * full / (2.0 * PI)
+    return weight * PI * full * corner_tail(c, tail, math.sqrt(square), scratch.owen_terms)
 
 
 @kernel
