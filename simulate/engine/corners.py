@@ -134,6 +134,8 @@ def corner_factors(
     c: float,
     square: float,
     coefficient: float,
+    low: float,
+    high: float,
     factors: FloatArray,
     squares: FloatArray,
     inverses: FloatArray,
@@ -142,7 +144,8 @@ def corner_factors(
 
     The variable is ``x``, where ``s**2 = t**2 + (1 + t**2) x**2``: an angle that opens at the
     corner like the square root of ``s - t`` is smooth in it. ``squares`` are ``x**2``, and
-    ``inverses`` ``(1 + t**2) / s**2``.
+    ``inverses`` ``(1 + t**2) / s**2``. The part of the integral from ``low`` to ``high``; the whole
+    goes from 0 to 1.
     """
     whole = 1.0 + square
     near = square / whole
@@ -151,10 +154,11 @@ def corner_factors(
     # x = z / (b - a z): up to where the bell ends, in steps that are not wider than about 1.
     a = 1.0 / (1.0 + scaled)
     b = a + scaled / END_OF_BELL
-    scale = coefficient * b / math.sqrt(whole)
+    scale = coefficient * b * (high - low) / math.sqrt(whole)
     for j in range(N_NODES):
-        inverse = 1.0 / (b - a * NODES[j])
-        x = NODES[j] * inverse
+        z = low + (high - low) * NODES[j]
+        inverse = 1.0 / (b - a * z)
+        x = z * inverse
         x_square = x * x
         factor = 1.0 + x_square
         both = 1.0 / (factor * (near + x_square))
@@ -177,7 +181,7 @@ def sum_of_angles(
     y = math.sqrt(tangent_square) * (pairs - tangent_square)
     x = product - tangent_square * total
     size = abs(x)
-    q = min(size, y) / max(max(size, y), TINY)
+    q = min(size, y) / max(size, y, TINY)
     z = q * q
     high = A6 + z * (A7 + z * (A8 + z * (A9 + z * (A10 + z * A11))))
     acute = q * (A0 + z * (A1 + z * (A2 + z * (A3 + z * (A4 + z * (A5 + z * high))))))
