@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from simulate.engine.arrays import Course, FloatArray, Patients, Plan, UintArray, Workspace
+from simulate.engine.arrays import Course, FloatArray, Patients, Plan, UintArray
 from simulate.engine.assessments import observe
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import exp, log
@@ -26,6 +26,7 @@ from simulate.engine.times import (
     to_calendar,
     unit_exponentials,
 )
+from simulate.engine.workspace import Workspace
 
 
 @inlined_kernel

@@ -16,9 +16,9 @@ from simulate.engine.arrays import (
     NODE_MINIMUM_FOLLOW_UP,
     FloatArray,
     Plan,
-    Workspace,
 )
 from simulate.engine.compile import inlined_kernel, kernel
+from simulate.engine.workspace import Workspace
 
 FEW = 3
 FIRST_SPREAD = 8.0

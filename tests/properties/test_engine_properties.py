@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twins.feature_scenarios import FEATURES, PFS, arriving, feature_scenario, hypothesis
 
-from simulate.engine.arrays import Patients, Plan, Statistics, new_workspace
+from simulate.engine.arrays import Patients, Plan, Statistics
 from simulate.engine.trial import make_patients
+from simulate.engine.workspace import new_workspace
 from simulate.runner.execute import Block, simulate_block
 from simulate.runner.pack import pack
 from simulate.scenario.models import Scenario
