@@ -55,6 +55,14 @@ ATOM_AT_FIVE: Table = {
     "new": {"pfs": piecewise((0.0, 0.05), (5.0, 1e20)), "dropout": dropping_out(0.02)},
     "old": {"pfs": piecewise((0.0, 0.1), (2.5, 0.4), (5.0, 1e20))},
 }
+EIGHT_THEN_TWELVE: Table = {
+    "schedule": [{"from_week": 0, "every_weeks": 8}, {"from_week": 24, "every_weeks": 12}]
+}
+EVERY_SIX_WEEKS: Table = {"schedule": [{"from_week": 0, "every_weeks": 6}]}
+TWO_SCANNED_ARMS: Table = {
+    "new": {"pfs": relative("old", 0.6), "dropout": dropping_out(0.02)},
+    "old": {"pfs": exponential(5.0)},
+}
 
 ENDPOINT_FEATURES: dict[str, Table] = {
     "joint": {
@@ -336,5 +344,48 @@ ENDPOINT_FEATURES: dict[str, Table] = {
             "mean": of_curves("new", "old", "final", kind="rmst", tau_months=10.0),
         },
         "estimates": {"median": estimate("old", "median")},
+    },
+    "progression through scans": {
+        "arms": TWO_SCANNED_ARMS,
+        "assessments": EIGHT_THEN_TWELVE,
+        "strata": SITES,
+        "accrual": {"patients": 70, "arrivals": "poisson", "rate_per_month": 9.0},
+        "analyses": {
+            "part": {"trigger": {"calendar_months": 9.0}},
+            "final": {"trigger": events(50)},
+        },
+        "hypotheses": {
+            "breslow": hypothesis(
+                "new", "old", "part", "final", stratified=True, estimate="cox_breslow"
+            ),
+            "efron": hypothesis("new", "old", "final", null_hazard_ratio=0.8),
+            "late": weighted("part", "final", stratified=True, **LATE),
+            "mean": of_curves("new", "old", "final", kind="rmst", tau_months=7.0),
+            "milestone": of_curves("new", "old", "final", kind="milestone", at_months=6.0),
+        },
+        "estimates": {
+            "median": estimate("new", "median"),
+            "survival": estimate("old", "survival", at_months=4.0),
+        },
+    },
+    "joint through scans": {
+        "arms": THREE_ARMS_JOINT
+        | {"low": THREE_ARMS_JOINT["low"] | {"assessments": EVERY_SIX_WEEKS}},
+        "assessments": EIGHT_THEN_TWELVE
+        | {"window_days": 5, "missed_probability": 0.2, "confirm_response": True},
+        "correlations": {"progression_os": 0.5, "progression_response": 0.3, "os_response": 0.2},
+        "binary_endpoints": {"pressure": {"response_correlation": 0.5}, "anaemia": {}},
+        "accrual": {"patients": 75, "arrivals": "evenly_spaced", "rate_per_month": 11.0},
+        "strata": SITES,
+        "analyses": {
+            "responses": {"trigger": events(12, endpoint="response", arms=["high", "low"])},
+            "final": {"trigger": events(30, endpoint="os")},
+        },
+        "hypotheses": {
+            "pfs": hypothesis("high", "control", "responses", "final"),
+            "os": hypothesis("low", "control", "final", endpoint="os", stratified=True),
+            "response": of_rates("high", "control", "responses", "final", method="fisher"),
+        },
+        "estimates": {"rate": estimate("low", "rate", "response", minimum_follow_up_months=3.0)},
     },
 }

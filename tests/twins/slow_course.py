@@ -16,8 +16,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
+from twins.slow_assessments import Place, slow_observe
 from twins.slow_random import wide_uniform, word_uniform, words_at
 
+from simulate.engine.visits import ArmSchedule
 from simulate.runner.pack.values import exp, log
 from simulate.scenario.endpoints import OS, PFS, RESPONSE
 from simulate.scenario.hazards import Hazard
@@ -50,7 +52,10 @@ class Model(NamedTuple):
 
 
 class Course(NamedTuple):
-    """One patient's latent progression, and when each endpoint happens; infinite for never."""
+    """One patient's latent progression, and when each endpoint happens; infinite for never.
+
+    Where patients are scanned, it is when the scans show it, and a response is confirmed.
+    """
 
     progression: float
     events: dict[str, float]
@@ -113,7 +118,36 @@ def course_of(
         score = norm.ppf(uniform("binary", draw)) * math.sqrt(1.0 - correlation**2)
         has_it = norm.cdf(score + correlation * response_score) < model.rates[name][arm][stratum]
         events[name] = endpoint.assessed_months if has_it else math.inf
-    return Course(progression, events)
+    return Course(progression, as_seen(scenario, trial, number, arm, progression, events))
+
+
+def as_seen(
+    scenario: Scenario,
+    trial: int,
+    number: int,
+    arm: str,
+    progression: float,
+    events: dict[str, float],
+) -> dict[str, float]:
+    """Put in place of what happens what the scans show of it, where patients are scanned."""
+    chosen = scenario.arms[arm].assessments or scenario.assessments
+    if chosen is None:
+        return events
+    schedule = ArmSchedule(
+        chosen.steps_in_days,
+        chosen.window_days,
+        chosen.missed_probability,
+        chosen.confirm_response,
+    )
+    seen = slow_observe(
+        schedule,
+        Place(scenario.simulation.seed, trial, number),
+        progression if OS in events else events.get(PFS, math.inf),
+        events.get(OS, math.inf),
+        events.get(RESPONSE, math.inf),
+    )
+    shown = {PFS: seen.pfs, OS: seen.os, RESPONSE: seen.confirmed}
+    return {name: shown.get(name, month) for name, month in events.items()}
 
 
 def time_before(hazard: Hazard, uniform: float, limit: float) -> float:
