@@ -147,8 +147,9 @@ def analyse(plan: Plan, workspace: Workspace, statistics: Statistics, trial_row:
             continue
         hypothesis = plan.row_hypothesis[row]
         if plan.row_counts[row]:
-            by = cutoff - counted_after(plan.hypotheses, hypothesis)
-            n_entered = count_entered(workspace.patients.entry, plan.n_patients, by)
+            months = counted_after(plan.hypotheses, hypothesis)
+            entry = workspace.patients.entry
+            n_entered = count_entered(entry, plan.n_patients, months, cutoff)
             in_experimental, in_control = count_arms(plan, workspace, hypothesis, n_entered, cutoff)
         if plan.row_sorts[row]:
             put_in_order(plan, workspace, hypothesis, n_entered, cutoff)

@@ -20,7 +20,7 @@ from twins.slow_rmst import (
     slow_rmst,
     slow_survival_variance,
 )
-from twins.slow_trial import Observed
+from twins.slow_logrank import Observed
 
 from simulate.engine.arrays import STATUS_NO_INFORMATION, STATUS_NOT_ESTIMABLE, Curve
 from simulate.engine.kaplan_meier import (

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from twins.feature_scenarios import FOUR_CELLS, feature_scenario, hypothesis
-from twins.slow_trial import Observed, RiskSet, cox_terms, risk_sets, slow_cox, slow_logrank
+from twins.slow_logrank import Observed, RiskSet, cox_terms, risk_sets, slow_cox, slow_logrank
 
 from simulate.engine import arrays, cox, logrank
 from simulate.engine.arrays import (

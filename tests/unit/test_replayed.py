@@ -17,7 +17,8 @@ from twins.feature_scenarios import (
     feature_scenario,
     hypothesis,
 )
-from twins.slow_trial import Observed, risk_sets, slow_score
+from twins.slow_logrank import Observed, risk_sets
+from twins.slow_rows import slow_score
 
 from simulate.engine.arrays import Statistics
 from simulate.errors import ScenarioError
