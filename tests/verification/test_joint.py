@@ -115,11 +115,11 @@ class Cell(NamedTuple):
 
     @property
     def responds(self) -> BoolArray:
-        return np.isfinite(self.event[RESPONSE])
+        return np.asarray(np.isfinite(self.event[RESPONSE]))
 
     @property
     def has_binary(self) -> BoolArray:
-        return np.isfinite(self.event[BINARY])
+        return np.asarray(np.isfinite(self.event[BINARY]))
 
 
 def joint_scenario(**correlations: float) -> Scenario:
