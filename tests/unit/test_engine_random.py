@@ -81,7 +81,7 @@ def core_draws(seed: int, trial: int, n: int) -> tuple[np.ndarray, np.ndarray, n
 
 def stratum_draws(seed: int, trial: int, n: int) -> np.ndarray:
     out = np.zeros(n)
-    engine.draw_stratum(np.uint64(seed), np.uint64(trial), n, out)
+    engine.draw_uniform(np.uint64(seed), np.uint64(trial), engine.PURPOSE_STRATUM, 0, n, out)
     return out
 
 
