@@ -43,7 +43,7 @@ def new_pfs(month: float) -> float:
 def old_pfs(month: float) -> float:
     large = 0.04 * min(month, 5.0) + 0.12 * min(max(month - 5.0, 0.0), 6.0)
     large += 0.06 * max(month - 11.0, 0.0)
-    return SMALL * 0.5 ** (month / 4.0) + (1.0 - SMALL) * math.exp(-large)
+    return float(SMALL * 0.5 ** (month / 4.0) + (1.0 - SMALL) * math.exp(-large))
 
 
 def new_os(month: float) -> float:
