@@ -26,7 +26,7 @@ from simulate.engine.cutoffs import count_entered, look_cutoff
 from simulate.engine.logrank import logrank, scan_risk_sets
 from simulate.engine.ordering import build_keys, count_outcomes, sort_keys, unpack_counts
 from simulate.engine.philox import draw_core
-from simulate.engine.times import end_follow_up, invert_hazards, unit_exponentials
+from simulate.engine.times import end_follow_up, invert_hazards, to_calendar, unit_exponentials
 from simulate.engine.trial import simulate_trials
 from simulate.runner.pack import pack
 
@@ -76,10 +76,12 @@ def _make_patients(
         for i in range(n):
             patients.entry[i] = plan.fixed_entry[i]
         unit_exponentials(workspace.draw_event, n)
-        invert_hazards(workspace.draw_event, patients.cell, plan.events, n, patients.event)
+        first = plan.course.first_event
+        invert_hazards(workspace.draw_event, patients.cell, first, n, patients.event[0])
         unit_exponentials(workspace.draw_dropout, n)
         invert_hazards(workspace.draw_dropout, patients.cell, plan.dropouts, n, patients.dropout)
-        end_follow_up(patients, plan.maximum_follow_up, n)
+        end_follow_up(patients, 0, plan.maximum_follow_up, n)
+        to_calendar(patients, 0, n)
 
 
 @inlined_kernel
@@ -87,22 +89,22 @@ def _analyse(plan: Plan, workspace: Workspace, cutoff: float, last: int) -> floa
     """Count, order and test as the engine does for two arms without strata or ties."""
     patients = workspace.patients
     risk_sets = workspace.risk_sets
-    experimental_arm = plan.experimental_arm[0]
+    experimental_arm = plan.hypotheses.experimental_arm[0]
     n = count_entered(patients.entry, plan.n_patients, cutoff)
     counts, _ = count_outcomes(
         patients.arm,
-        patients.outcome,
-        patients.calendar_end,
+        patients.outcome[0],
+        patients.calendar_end[0],
         experimental_arm,
-        plan.control_arm[0],
+        plan.hypotheses.control_arm[0],
         n,
         cutoff,
     )
     build_keys(
         patients.entry,
-        patients.end,
-        patients.calendar_end,
-        patients.outcome,
+        patients.end[0],
+        patients.calendar_end[0],
+        patients.outcome[0],
         patients.arm,
         experimental_arm,
         n,
@@ -120,7 +122,7 @@ def _analyse(plan: Plan, workspace: Workspace, cutoff: float, last: int) -> floa
                 risk_sets,
                 n_sets,
                 n_tied,
-                plan.null_hazard_ratio[0],
+                plan.hypotheses.null_value[0],
                 workspace.float_scratch,
                 workspace.float_scratch_2,
             )

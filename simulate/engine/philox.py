@@ -16,6 +16,8 @@ number draw                   words
 3      0                      0 and 1: overall survival, where it is not the first event (52 bits)
 4      0                      0 and 1: response (52 bits); 2: time to response (32 bits)
 5      number of the endpoint 0 and 1: a binary endpoint beside response (52 bits)
+6      visit                  0: window; 1: whether it is missed (32 bits each); bits of the visit's
+                              number from the ninth on stand above the purpose, from bit 16 on
 ====== ====================== ==================================================================
 """
 
@@ -34,6 +36,7 @@ PURPOSE_RANDOMISATION = 2
 PURPOSE_DEATH = 3
 PURPOSE_RESPONSE = 4
 PURPOSE_BINARY = 5
+PURPOSE_VISIT = 6
 
 MULTIPLIER_0 = np.uint64(0xD2511F53)
 MULTIPLIER_1 = np.uint64(0xCD9E8D57)

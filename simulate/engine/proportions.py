@@ -220,7 +220,8 @@ def exact_binomial(x: int, n: int, p0: float) -> tuple[float, float]:
     normal quantile of 1 - p, no farther than 8.2 from 0.
     """
     mode = min(int((n + 1) * p0), n)
-    upper, lower = _tails(x, 0, mode, n, n, p0, 1.0 - p0, 0.0)
+    first = int(np.int64(0))  # typed: a literal would compile a kernel a second time
+    upper, lower = _tails(x, first, mode, n, n, p0, 1.0 - p0, 0.0)
     return upper, _z_of_tails(upper, lower)
 
 

@@ -15,6 +15,7 @@ from simulate.scenario.kinds import EndpointByStratum, EndpointDistribution, Str
 from simulate.scenario.reading import Finding, Path
 from simulate.scenario.references import check_name, check_selector
 from simulate.scenario.resolve import Cell, definition_in, hazard_in, hazard_of, is_in
+from simulate.scenario.tabulation import ShapeError
 
 # A Weibull shape beyond these is a slip of the pen, and overflows in floating point.
 _SHAPES = (0.01, 100.0)
@@ -166,6 +167,8 @@ def hazard_rule(build: Callable[[], Hazard]) -> str:
     rule = "must give hazards that are neither 0 nor infinite; its figures are too extreme"
     try:
         hazard = build()
+    except ShapeError as error:
+        return str(error)
     except (OverflowError, ZeroDivisionError, ValueError):
         return rule
     low, high = _SHAPES

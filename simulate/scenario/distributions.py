@@ -75,6 +75,22 @@ PointOrPoints = Annotated[
 ]
 
 
+class Composed(Table):
+    """What a distribution may add to its figures: frailty, and patients who are cured."""
+
+    cured: Annotated[float, Field(ge=0, lt=1)] | None = Field(
+        default=None,
+        description="Fraction of the patients that never has the event; the other figures are "
+        "those of the uncured. In a relative table: instead of the other arm's.",
+    )
+    frailty_variance: Annotated[float, Field(ge=0, le=10)] | None = Field(
+        default=None,
+        description="Variance of a gamma frailty of mean 1 that multiplies each uncured patient's "
+        "hazard; the other figures are those of a patient of frailty 1. In a relative table: "
+        "instead of the other arm's.",
+    )
+
+
 class Exponential(Sourced):
     """Exponential times: a constant hazard."""
 
@@ -177,10 +193,17 @@ class PiecewiseExponential(Sourced):
 
 
 class Relative(Sourced):
-    """Times whose hazard is that of another arm multiplied by a ratio."""
+    """Times whose hazard is that of another arm multiplied by a ratio.
+
+    The ratio is conditional: it multiplies the hazard of the uncured, at a given frailty, in each
+    component of a mixture.
+    """
 
     one_of: ClassVar = ("hazard_ratio", "hazard_ratios")
-    relative_to: str = Field(description="The arm whose hazard is multiplied.")
+    relative_to: str = Field(
+        description="The arm whose hazard is multiplied; its frailty, cured fraction and mixture "
+        "hold here, too."
+    )
     hazard_ratio: Positive | None = Field(
         default=None, description="True hazard ratio, the same at all times."
     )

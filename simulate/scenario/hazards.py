@@ -13,6 +13,7 @@ from ``starts[j]`` (months) on. Hence
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +66,12 @@ class Hazard:
         """Probability of no event by ``months``; any shape in, the same shape out."""
         return np.asarray(np.exp(-self.cumulative(months)))
 
+    def rate(self, months: Any) -> FloatArray:
+        """Hazard per month at ``months``, above 0; any shape in, the same shape out."""
+        t = np.asarray(months, dtype=np.float64)
+        j = np.searchsorted(self.starts_months, t, side="right") - 1
+        return np.asarray(np.asarray(self.slopes)[j] * self.shape * self.clock(t) / t)
+
     def quantile(self, probability: Any) -> FloatArray:
         """Month by which ``probability`` have had the event; infinite where that never happens."""
         y, at_start = self._knots()
@@ -95,7 +102,7 @@ class Hazard:
 
 def _value_at(month: float, starts: tuple[float, ...], values: tuple[float, ...]) -> float:
     """Value of a step function at ``month``."""
-    return [value for start, value in zip(starts, values, strict=True) if start <= month][-1]
+    return values[bisect_right(starts, month) - 1]
 
 
 def constant_hazard_ratio(experimental: Hazard, control: Hazard) -> float | None:

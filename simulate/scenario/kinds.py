@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from simulate.scenario.distributions import (
+    Composed,
     Exponential,
     PiecewiseExponential,
     Relative,
     Weibull,
 )
 from simulate.scenario.reading import closest, did_you_mean, quoted, toml_text
-from simulate.scenario.tables import Name, Selector, Sourced, Table, rule_error
+from simulate.scenario.tables import (
+    Name,
+    OpenProbability,
+    Selector,
+    Sourced,
+    Table,
+    rule_error,
+)
 
-DISTRIBUTIONS = ("exponential", "weibull", "piecewise_exponential")
+COMPONENTS = ("exponential", "weibull", "piecewise_exponential")
+DISTRIBUTIONS = (*COMPONENTS, "mixture")
 
 
 def _is_latent(value: Any) -> Any:
@@ -39,24 +50,6 @@ class ForStratum(Table):
     """What a distribution for some strata adds: the strata."""
 
     stratum: Selector = Field(description="The cells it holds for: factor = level, one or more.")
-
-
-class StratumExponential(Exponential, Scaled, ForStratum):
-    """Exponential times in some strata."""
-
-
-class StratumWeibull(Weibull, Scaled, ForStratum):
-    """Weibull times in some strata."""
-
-
-class StratumPiecewise(PiecewiseExponential, Scaled, ForStratum):
-    """Piecewise exponential times in some strata."""
-
-    may_end_at_zero: ClassVar[bool] = False
-
-
-class StratumRelative(Relative, ForStratum):
-    """Times relative to another arm in some strata."""
 
 
 def _stated(table: dict[str, Any]) -> Any:
@@ -87,7 +80,7 @@ def _kind(data: Any) -> str:
     return f"<{stated}>" if _is_known(stated) else ""
 
 
-def _check_kind(data: Any) -> Any:
+def _check_kind(data: Any, kinds: Sequence[str] = DISTRIBUTIONS) -> Any:
     """Refuse a table of no kind in words, where the union itself could not."""
     if not isinstance(data, dict | Table):
         raise rule_error("must be a table")
@@ -95,12 +88,12 @@ def _check_kind(data: Any) -> Any:
         stated = _stated(data)
         if stated is None:
             rule = "required key is missing"
-            raise rule_error(rule, ("distribution",), remedy=f"one of {quoted(DISTRIBUTIONS)}")
+            raise rule_error(rule, ("distribution",), remedy=f"one of {quoted(kinds)}")
         if _is_known(stated):
             raise rule_error("must have either 'distribution' or 'relative_to', not both")
         rule, remedy = (
-            f"must be one of {quoted(DISTRIBUTIONS)}",
-            did_you_mean(stated, DISTRIBUTIONS),
+            f"must be one of {quoted(kinds)}",
+            did_you_mean(stated, kinds),
         )
         raise rule_error(rule, ("distribution",), toml_text(stated), remedy)
     return data
@@ -119,10 +112,87 @@ def _check_dropout_kind(data: Any) -> Any:
     return _check_kind(data)
 
 
+def _check_component(data: Any) -> Any:
+    if _kind(data) in {"<relative>", "<by_stratum>", "<mixture>"}:
+        rule = "must have a distribution of its own: a component is no mixture and not relative"
+        raise rule_error(rule)
+    return _check_kind(data, COMPONENTS)
+
+
+class Weighted(Table):
+    """What a component of a mixture adds: its share."""
+
+    weight: OpenProbability = Field(
+        description="Share of the uncured patients; the weights of a mixture sum to 1."
+    )
+
+
+class ComponentExponential(Exponential, Weighted):
+    """Exponential times of some patients."""
+
+
+class ComponentWeibull(Weibull, Weighted):
+    """Weibull times of some patients."""
+
+
+class ComponentPiecewise(PiecewiseExponential, Weighted):
+    """Piecewise exponential times of some patients."""
+
+    may_end_at_zero: ClassVar[bool] = False
+
+
+Component = Annotated[
+    Annotated[ComponentExponential, Tag("<exponential>")]
+    | Annotated[ComponentWeibull, Tag("<weibull>")]
+    | Annotated[ComponentPiecewise, Tag("<piecewise_exponential>")],
+    Discriminator(_kind),
+    BeforeValidator(_check_component),
+]
+
+
+def _weights_sum_to_1(components: tuple[Weighted, ...]) -> tuple[Weighted, ...]:
+    total = math.fsum(component.weight for component in components)
+    if abs(total - 1.0) > 1e-9:
+        raise rule_error("weights must sum to 1", given=f"a sum of {total:.10g}")
+    return components
+
+
+class Mixture(Sourced):
+    """Times of patients of several kinds, whom nobody can tell apart."""
+
+    distribution: Literal["mixture"] = Field(description="The distribution's name.")
+    components: Annotated[
+        tuple[Component, ...], Field(min_length=2), AfterValidator(_weights_sum_to_1)
+    ] = Field(description="A distribution for each kind of patient, with its weight.")
+
+
+class StratumExponential(Exponential, Composed, Scaled, ForStratum):
+    """Exponential times in some strata."""
+
+
+class StratumWeibull(Weibull, Composed, Scaled, ForStratum):
+    """Weibull times in some strata."""
+
+
+class StratumPiecewise(PiecewiseExponential, Composed, Scaled, ForStratum):
+    """Piecewise exponential times in some strata."""
+
+    may_end_at_zero: ClassVar[bool] = False
+
+
+class StratumMixture(Mixture, Composed, Scaled, ForStratum):
+    """Times of a mixture of patients in some strata."""
+
+
+class StratumRelative(Relative, Composed, ForStratum):
+    """Times relative to another arm in some strata."""
+
+
 StratumDistribution = Annotated[
     Annotated[StratumExponential, Tag("<exponential>")]
     | Annotated[StratumWeibull, Tag("<weibull>")]
     | Annotated[StratumPiecewise, Tag("<piecewise_exponential>")]
+    | Annotated[StratumMixture, Tag("<mixture>")]
     | Annotated[StratumRelative, Tag("<relative>")],
     Discriminator(_kind),
     BeforeValidator(_check_stratum_kind),
@@ -137,21 +207,25 @@ class ByStratum(Table):
     )
 
 
-class EndpointExponential(Exponential, Scaled, ByStratum):
+class EndpointExponential(Exponential, Composed, Scaled, ByStratum):
     """Exponential times to an endpoint."""
 
 
-class EndpointWeibull(Weibull, Scaled, ByStratum):
+class EndpointWeibull(Weibull, Composed, Scaled, ByStratum):
     """Weibull times to an endpoint."""
 
 
-class EndpointPiecewise(PiecewiseExponential, Scaled, ByStratum):
+class EndpointPiecewise(PiecewiseExponential, Composed, Scaled, ByStratum):
     """Piecewise exponential times to an endpoint."""
 
     may_end_at_zero: ClassVar[bool] = False
 
 
-class EndpointRelative(Relative, ByStratum):
+class EndpointMixture(Mixture, Composed, Scaled, ByStratum):
+    """Times to an endpoint of a mixture of patients."""
+
+
+class EndpointRelative(Relative, Composed, ByStratum):
     """Times to an endpoint, relative to another arm."""
 
 
@@ -167,16 +241,35 @@ EndpointDistribution = Annotated[
     Annotated[EndpointExponential, Tag("<exponential>")]
     | Annotated[EndpointWeibull, Tag("<weibull>")]
     | Annotated[EndpointPiecewise, Tag("<piecewise_exponential>")]
+    | Annotated[EndpointMixture, Tag("<mixture>")]
     | Annotated[EndpointRelative, Tag("<relative>")]
     | Annotated[EndpointByStratum, Tag("<by_stratum>")],
     Discriminator(_kind),
     BeforeValidator(_check_kind),
 ]
 
+
+class DropoutExponential(Exponential, Composed):
+    """Exponential times to dropout."""
+
+
+class DropoutWeibull(Weibull, Composed):
+    """Weibull times to dropout."""
+
+
+class DropoutPiecewise(PiecewiseExponential, Composed):
+    """Piecewise exponential times to dropout."""
+
+
+class DropoutMixture(Mixture, Composed):
+    """Times to dropout of a mixture of patients."""
+
+
 DropoutDistribution = Annotated[
-    Annotated[Exponential, Tag("<exponential>")]
-    | Annotated[Weibull, Tag("<weibull>")]
-    | Annotated[PiecewiseExponential, Tag("<piecewise_exponential>")],
+    Annotated[DropoutExponential, Tag("<exponential>")]
+    | Annotated[DropoutWeibull, Tag("<weibull>")]
+    | Annotated[DropoutPiecewise, Tag("<piecewise_exponential>")]
+    | Annotated[DropoutMixture, Tag("<mixture>")],
     Discriminator(_kind),
     BeforeValidator(_check_dropout_kind),
 ]

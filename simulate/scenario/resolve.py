@@ -7,24 +7,24 @@ reproducible ones gets the same bits on every machine.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from itertools import pairwise, product
+from collections.abc import Mapping
+from itertools import product
 from typing import NamedTuple
 
-from simulate.scenario.distributions import (
-    Exponential,
-    PiecewiseExponential,
-    Relative,
-    SurvivalPoint,
-    Weibull,
-)
+from simulate.scenario.composite import Composite
+from simulate.scenario.distributions import Exponential, PiecewiseExponential, Relative, Weibull
 from simulate.scenario.endpoints import BUILT_IN, OS, PFS, RESPONSE, TIMES, Binary
+from simulate.scenario.figures import composite_of, with_stated
 from simulate.scenario.hazards import Hazard
-from simulate.scenario.kinds import EndpointByStratum, EndpointDistribution, StratumDistribution
+from simulate.scenario.kinds import (
+    EndpointByStratum,
+    EndpointDistribution,
+    Mixture,
+    StratumDistribution,
+)
 from simulate.scenario.models import Factor, JointPrevalence, Scenario
 from simulate.scenario.progression import LatentProgression, latent_progression
-
-RealFunction = Callable[[float], float]
+from simulate.scenario.tabulation import RealFunction, marginal_hazard
 
 
 class Cell(NamedTuple):
@@ -164,16 +164,31 @@ def hazard_in(
     log, exp : callable
         Natural logarithm and exponential of one float.
     """
+    return marginal_hazard(composite_in(tables, arm, levels, log, exp), log, exp)
+
+
+def composite_in(
+    tables: Mapping[str, EndpointDistribution],
+    arm: str,
+    levels: Mapping[str, str],
+    log: RealFunction = math.log,
+    exp: RealFunction = math.exp,
+) -> Composite:
+    """Conditional hazards, frailty and cured fraction of an arm in a cell, as in `hazard_in`.
+
+    A ratio multiplies the conditional hazards of the other arm; its frailty and cured fraction
+    stay, unless the relative table states others.
+    """
     definition = definition_in(tables[arm], levels)
-    if isinstance(definition, Relative):
-        base = hazard_in(tables, definition.relative_to, levels, log, exp)
-        if definition.hazard_ratio is not None:
-            return base.times(definition.hazard_ratio)
-        steps = definition.hazard_ratios or ()
-        starts = tuple(step.from_month for step in steps)
-        return base.times_from(starts, tuple(step.hazard_ratio for step in steps))
-    assert isinstance(definition, Exponential | Weibull | PiecewiseExponential)
-    return hazard_of(definition, log, exp)
+    if not isinstance(definition, Relative):
+        assert isinstance(definition, Exponential | Weibull | PiecewiseExponential | Mixture)
+        return composite_of(definition, log, exp)
+    base = composite_in(tables, definition.relative_to, levels, log, exp)
+    if definition.hazard_ratio is not None:
+        return with_stated(definition, base.times(definition.hazard_ratio))
+    steps = definition.hazard_ratios or ()
+    starts = tuple(step.from_month for step in steps)
+    return with_stated(definition, base.times_from(starts, tuple(s.hazard_ratio for s in steps)))
 
 
 def endpoints_of(scenario: Scenario) -> tuple[str, ...]:
@@ -263,7 +278,7 @@ def dropout_hazards(
 
 
 def hazard_of(
-    distribution: Exponential | Weibull | PiecewiseExponential,
+    distribution: Exponential | Weibull | PiecewiseExponential | Mixture,
     log: RealFunction = math.log,
     exp: RealFunction = math.exp,
 ) -> Hazard:
@@ -271,51 +286,9 @@ def hazard_of(
 
     Parameters
     ----------
-    distribution : Exponential or Weibull or PiecewiseExponential
+    distribution : Exponential or Weibull or PiecewiseExponential or Mixture
         The figures.
     log, exp : callable
         Natural logarithm and exponential of one float.
     """
-    if isinstance(distribution, Exponential):
-        return Hazard(1.0, 1.0, (0.0,), (_exponential_rate(distribution, log),))
-    if isinstance(distribution, Weibull):
-        return _weibull(distribution, log, exp)
-    if distribution.rates_per_month is not None:
-        steps = distribution.rates_per_month
-        starts = tuple(step.from_month for step in steps)
-        return Hazard(1.0, 1.0, starts, tuple(step.rate for step in steps))
-    return _piecewise_through(distribution.survival or (), log)
-
-
-def _exponential_rate(distribution: Exponential, log: RealFunction) -> float:
-    """Rate from S(t) = exp(-rate t)."""
-    if distribution.rate_per_month is not None:
-        return distribution.rate_per_month
-    if distribution.median_months is not None:
-        return log(2.0) / distribution.median_months
-    assert distribution.survival is not None
-    return -log(distribution.survival.probability) / distribution.survival.month
-
-
-def _weibull(distribution: Weibull, log: RealFunction, exp: RealFunction) -> Hazard:
-    """Shape and scale from S(t) = exp(-(t / scale)^shape), so -log S(t) = (t / scale)^shape."""
-    shape, scale = distribution.shape, distribution.scale_months
-    if shape is None:
-        (first, high), (second, low) = distribution.points
-        shape = log(log(low) / log(high)) / log(second / first)
-    if scale is None:
-        month, probability = distribution.points[0]
-        cumulative = log(2.0) if probability == 0.5 else -log(probability)
-        scale = month / exp(log(cumulative) / shape)
-    return Hazard(shape, scale, (0.0,), (1.0,))
-
-
-def _piecewise_through(points: tuple[SurvivalPoint, ...], log: RealFunction) -> Hazard:
-    """Constant hazards between points of the survival curve, from S(0) = 1 on."""
-    knots = [(0.0, 1.0), *((point.month, point.probability) for point in points)]
-    slopes = tuple(
-        # log(1) may not be exactly 0 in a log of the caller's; an equal pair has no hazard.
-        0.0 if before == after else log(before / after) / (end - start)
-        for (start, before), (end, after) in pairwise(knots)
-    )
-    return Hazard(1.0, 1.0, tuple(start for start, _ in knots[:-1]), slopes)
+    return marginal_hazard(composite_of(distribution, log, exp), log, exp)

@@ -21,9 +21,8 @@ from twins.scanned import (
 )
 from twins.slow_trial import Observed
 
-from simulate.engine.arrays import WEIGHTS_FLEMING_HARRINGTON
+from simulate.engine.arrays import WEIGHTS_FLEMING_HARRINGTON, Curve
 from simulate.engine.kaplan_meier import (
-    Curve,
     compare_means,
     compare_survival,
     count_until,

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from twins.slow_trial import Observed
 
-from simulate.engine.arrays import FloatArray, IntArray, RiskSets
-from simulate.engine.kaplan_meier import Curve, arm_curves, last_follow_up
+from simulate.engine.arrays import Curve, FloatArray, IntArray, RiskSets
+from simulate.engine.kaplan_meier import arm_curves, last_follow_up
 from simulate.engine.logrank import scan_risk_sets, scan_tied_risk_sets
 from simulate.engine.ordering import CENSORED_BIT, PAYLOAD_BITS, ticks_per_month
 from simulate.engine.weighted import (

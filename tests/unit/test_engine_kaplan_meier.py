@@ -22,10 +22,8 @@ from twins.slow_rmst import (
 )
 from twins.slow_trial import Observed
 
-from simulate.engine.arrays import STATUS_NO_INFORMATION
+from simulate.engine.arrays import STATUS_NO_INFORMATION, STATUS_NOT_ESTIMABLE, Curve
 from simulate.engine.kaplan_meier import (
-    STATUS_NOT_ESTIMABLE,
-    Curve,
     compare_means,
     compare_survival,
     count_until,

@@ -81,7 +81,7 @@ def core_draws(seed: int, trial: int, n: int) -> tuple[np.ndarray, np.ndarray, n
 
 def stratum_draws(seed: int, trial: int, n: int) -> np.ndarray:
     out = np.zeros(n)
-    engine.draw_stratum(np.uint64(seed), np.uint64(trial), n, out)
+    engine.draw_uniform(np.uint64(seed), np.uint64(trial), engine.PURPOSE_STRATUM, 0, n, out)
     return out
 
 
@@ -141,6 +141,7 @@ def test_purposes_are_documented_and_fixed() -> None:
         "core": engine.PURPOSE_CORE,
         "stratum": engine.PURPOSE_STRATUM,
         "randomisation": engine.PURPOSE_RANDOMISATION,
+        "visit": engine.PURPOSE_VISIT,
     }
     assert numbers == PURPOSES
     documented = documented_purposes(engine)
@@ -148,3 +149,4 @@ def test_purposes_are_documented_and_fixed() -> None:
     assert "event" in documented[0]
     assert "stratum" in documented[1]
     assert "arrangement" in documented[2]
+    assert "window" in documented[6]

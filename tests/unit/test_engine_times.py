@@ -109,12 +109,13 @@ def test_the_end_of_follow_up(
     event: float, dropout: float, limit: float, end: float, outcome: int
 ) -> None:
     patients = arrays.new_workspace(pack(feature_scenario("plain"))).patients
-    patients.entry[0], patients.event[0], patients.dropout[0] = 7.25, event, dropout
-    times.end_follow_up(patients, limit, 1)
-    assert patients.end[0] == end
-    assert patients.outcome[0] == outcome
-    assert patients.calendar_end[0] == 7.25 + end
-    assert patients.calendar_event[0] == (7.25 + end if outcome == EVENT else math.inf)
+    patients.entry[0], patients.event[0, 0], patients.dropout[0] = 7.25, event, dropout
+    times.end_follow_up(patients, 0, limit, 1)
+    times.to_calendar(patients, 0, 1)
+    assert patients.end[0, 0] == end
+    assert patients.outcome[0, 0] == outcome
+    assert patients.calendar_end[0, 0] == 7.25 + end
+    assert patients.calendar_event[0, 0] == (7.25 + end if outcome == EVENT else math.inf)
 
 
 STEPS = ((0.0, 0.0), (1.0, 10.0), (3.0, 0.0), (6.0, 4.0), (6.5, 0.0), (7.0, 20.0))

@@ -118,6 +118,8 @@ def test_neither_changes(path: str, value: Any) -> None:
         ("arms.a.pfs.median_months", 12.5),
         ("arms.a.dropout", {"distribution": "exponential", "rate_per_month": 0.01}),
         ("arms.b.pfs.hazard_ratio", 0.55),
+        ("arms.a.pfs.cured", 0.1),
+        ("arms.b.pfs.frailty_variance", 0.5),
         (
             "arms.b.pfs.by_stratum.h",
             {"stratum": {"risk": "high"}, "relative_to": "a", "hazard_ratio": 0.5},

@@ -11,7 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy import integrate, special, stats
 
+from simulate.design.joint_implied import implied, response_time_cdf
 from simulate.scenario.bivariate import bivariate_normal_cdf, gaussian_copula
+from simulate.scenario.hazards import Hazard
 from simulate.scenario.progression import (
     Infeasible,
     LatentProgression,
@@ -19,8 +21,6 @@ from simulate.scenario.progression import (
     latent_progression,
     round_mantissa,
 )
-from simulate.design.joint_implied import implied, response_time_cdf
-from simulate.scenario.hazards import Hazard
 
 FloatArray = NDArray[np.float64]
 N = 200_000

@@ -154,7 +154,7 @@ def test_curves_ticks_and_numbers_at_risk_are_those_of_the_twin(
     assert len(panels) == len(tested)
     for axes, chosen in zip(panels, tested, strict=True):
         pair = scenario.hypotheses[chosen].arms
-        for n, arm in enumerate((pair.experimental, pair.control)):
+        for n, arm in enumerate(pair.names):
             here = cut.arm == list(scenario.arms).index(arm)
             patients = list(
                 zip(cut.months[here].tolist(), cut.is_event[here].tolist(), strict=True)

@@ -12,6 +12,7 @@ import pytest
 from simulate.errors import ScenarioError
 from simulate.scenario.load import load_scenario, scenario_from_dict
 from simulate.scenario.models import json_schema
+from simulate.scenario.survival_tests import LogrankTest
 from simulate.scenario.toml_lines import line_numbers
 
 ROOT = Path(__file__).parents[2]
@@ -79,7 +80,9 @@ def test_omissions_are_filled(file: Path) -> None:
     assert scenario.hypotheses["pfs"].analyses == ("final",)
     assert scenario.hypotheses["pfs"].test.estimate == "cox_efron"
     assert scenario.hypotheses["pfs"].test.stratified is False
-    assert scenario.hypotheses["pfs"].test.null_hazard_ratio == 1.0
+    test = scenario.hypotheses["pfs"].test
+    assert isinstance(test, LogrankTest)
+    assert test.null_hazard_ratio == 1.0
     assert scenario.stopping.rejected == "all"
     assert scenario.stopping.hypotheses == ("pfs",)
     assert scenario.follow_up is None
@@ -140,8 +143,9 @@ def test_shipped_assumptions_say_where_they_come_from(path: Path) -> None:
     tables = [scenario.accrual, *scenario.strata.values()]
     for arm in scenario.arms.values():
         assert arm.dropout is not None
-        tables += [arm.pfs, arm.dropout]
-    assert all(table.status == "inferred" and table.source for table in tables)
+        given = (arm.pfs, arm.os, arm.response, arm.dropout, *arm.binary.values())
+        tables += [table for table in given if table is not None]
+    assert all(table.status and table.source for table in tables)
 
 
 def test_null_scenario_is_the_base_case_without_effect() -> None:

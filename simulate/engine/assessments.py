@@ -1,0 +1,173 @@
+"""What the scans see: latent times of progression, death and response as a trial records them.
+
+Progression and response are seen at the first scan attended at or after them, death on its day.
+Everything seen is on a whole day from randomisation and written in months as the day over 30.4375,
+so that equal days are equal floats. Until then days are whole numbers held as floats.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulate.engine.arrays import FloatArray, IntArray
+from simulate.engine.compile import kernel
+from simulate.engine.elementary import ROUND
+from simulate.engine.visits import Schedule, attended, first_visit
+
+DAYS_PER_MONTH = 30.4375
+# Later than 1200 months, which are 36525 days, nothing is seen.
+MOST_MONTHS = 1200.0
+NEVER_DAY = 36526.0
+
+
+@kernel
+def observe(
+    schedule: Schedule,
+    seed: np.uint64,
+    trial: np.uint64,
+    arm: IntArray,
+    progression: FloatArray,
+    death: FloatArray,
+    response: FloatArray,
+    n: int,
+    out_pfs: FloatArray,
+    out_os: FloatArray,
+    out_response: FloatArray,
+    out_confirmed: FloatArray,
+) -> None:
+    """What is recorded of each patient, if followed for ever.
+
+    Parameters
+    ----------
+    schedule : Schedule
+        When the scans are.
+    seed, trial : np.uint64
+        Key and address of the draws of visits.
+    arm : IntArray, shape (n,)
+        Each patient's arm.
+    progression, death, response : FloatArray, shape (n,)
+        Latent months from randomisation, infinite for never; a response is before both others.
+        Randomisation is on day 0, and whatever happens counts from day 1.
+    n : int
+        Number of patients.
+    out_pfs, out_os : FloatArray, shape (n,)
+        Months of the scan that shows progression or of death, whichever is earlier, and of death.
+        The two are equal where death is the event of PFS.
+    out_response : FloatArray, shape (n,)
+        Months of the scan that first shows a response; infinite if none does before PFS ends.
+    out_confirmed : FloatArray, shape (n,)
+        Months from which the response counts: of the next scan attended, if that is before PFS
+        ends (else infinite), where responses must be confirmed; elsewhere of ``out_response``.
+
+    Notes
+    -----
+    Later than 1200 months everything is infinite. ``out_pfs`` may be the array of progression,
+    ``out_os`` that of death, ``out_response`` that of response.
+    """
+    to_days(death, n, out_os)
+    to_days(progression, n, out_pfs)
+    to_days(response, n, out_response)
+    if schedule.is_common_plan:
+        scan_on_plan(schedule, n, out_pfs, out_os, out_response, out_confirmed)
+    else:
+        scan_at_visits(schedule, seed, trial, arm, n, out_pfs, out_os, out_response, out_confirmed)
+    to_months(n, out_pfs)
+    to_months(n, out_os)
+    to_months(n, out_response)
+    to_months(n, out_confirmed)
+
+
+@kernel
+def to_days(months: FloatArray, n: int, out: FloatArray) -> None:
+    """First day, from 1 to `NEVER_DAY`, whose month is not before ``months``, (n,)."""
+    for i in range(n):
+        near = (min(months[i], MOST_MONTHS) * DAYS_PER_MONTH + ROUND) - ROUND
+        # The product may be off in its last bit: the day's own month decides.
+        day = near if near / DAYS_PER_MONTH >= months[i] else near + 1.0
+        out[i] = max(day, 1.0) if months[i] <= MOST_MONTHS else NEVER_DAY
+
+
+@kernel
+def to_months(n: int, days: FloatArray) -> None:
+    """Whole days to months, infinite from `NEVER_DAY` on, in place, (n,)."""
+    for i in range(n):
+        days[i] = days[i] / DAYS_PER_MONTH if days[i] < NEVER_DAY else np.inf
+
+
+@kernel
+def scan_on_plan(
+    schedule: Schedule,
+    n: int,
+    pfs: FloatArray,
+    os: FloatArray,
+    response: FloatArray,
+    confirmed: FloatArray,
+) -> None:
+    """Latent to seen days, in place, (n,), where all visits are on one plan."""
+    to_scans(schedule, n, pfs)
+    for i in range(n):
+        pfs[i] = min(pfs[i], os[i])
+    to_scans(schedule, n, response)
+    none_from_end(pfs, n, response)
+    if schedule.confirm[0]:
+        for i in range(n):
+            confirmed[i] = response[i] + 1.0
+        to_scans(schedule, n, confirmed)
+        none_from_end(pfs, n, confirmed)
+    else:
+        for i in range(n):
+            confirmed[i] = response[i]
+
+
+@kernel
+def to_scans(schedule: Schedule, n: int, days: FloatArray) -> None:
+    """First scans on the day or later, on the one plan of all arms, in place, (n,)."""
+    last = schedule.first_step[1] - 1
+    for step in range(last + 1):
+        from_day = schedule.from_day[step]
+        gap = schedule.gap[step]
+        to_day = schedule.from_day[step + 1] if step < last else np.inf
+        for i in range(n):
+            since = days[i] - from_day
+            near = (since / gap + ROUND) - ROUND
+            scan = from_day + (near if near * gap >= since else near + 1.0) * gap
+            days[i] = scan if since > 0.0 and days[i] <= to_day else days[i]
+
+
+@kernel
+def none_from_end(pfs: FloatArray, n: int, days: FloatArray) -> None:
+    """`NEVER_DAY` for scans that are not before the end of PFS, in place, (n,)."""
+    for i in range(n):
+        days[i] = days[i] if days[i] < pfs[i] else NEVER_DAY
+
+
+@kernel
+def scan_at_visits(
+    schedule: Schedule,
+    seed: np.uint64,
+    trial: np.uint64,
+    arm: IntArray,
+    n: int,
+    pfs: FloatArray,
+    os: FloatArray,
+    response: FloatArray,
+    confirmed: FloatArray,
+) -> None:
+    """Latent to seen days, in place, (n,), with visits early, late or missed."""
+    for i in range(n):
+        group = arm[i]
+        end = os[i]
+        if pfs[i] < end:
+            visit = first_visit(schedule, group, pfs[i])
+            _, end = attended(schedule, seed, trial, i, group, visit, pfs[i], end)
+        pfs[i] = end
+        seen = counts = NEVER_DAY
+        if response[i] < end:
+            visit = first_visit(schedule, group, response[i])
+            visit, scan = attended(schedule, seed, trial, i, group, visit, response[i], end)
+            seen = counts = scan if scan < end else NEVER_DAY
+            if schedule.confirm[group] and scan < end:
+                _, scan = attended(schedule, seed, trial, i, group, visit + 1, scan, end)
+                counts = scan if scan < end else NEVER_DAY
+        response[i] = seen
+        confirmed[i] = counts

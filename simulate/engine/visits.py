@@ -1,0 +1,180 @@
+"""When patients are scanned: schedules by arm, and visits early, late or missed.
+
+Visits are numbered from 1. Each takes place on its planned day or some days from it, or is missed,
+by a draw that is a pure function of patient and visit: only those near an event are made. Days run
+from randomisation and are whole numbers held as floats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from simulate.engine.arrays import FloatArray, IntArray
+from simulate.engine.compile import kernel
+from simulate.engine.philox import (
+    MASK,
+    PURPOSE_VISIT,
+    SHIFT_8,
+    SHIFT_32,
+    philox4x32,
+    uniform_32,
+)
+
+LOW_BITS = np.uint64(255)
+SHIFT_16 = np.uint64(16)
+
+
+class ArmSchedule(NamedTuple):
+    """Assessments of one arm.
+
+    Attributes
+    ----------
+    steps : sequence of (int, int)
+        From which day, and how many days apart. The first starts at 0, the others on a scan of the
+        step before.
+    window_days : int
+        Most days that a visit is early or late; below half the least distance of two visits.
+    missed_probability : float
+        Of each visit, below 1.
+    confirm_response : bool
+        Whether the next scan must show the response again.
+    """
+
+    steps: Sequence[tuple[int, int]]
+    window_days: int = 0
+    missed_probability: float = 0.0
+    confirm_response: bool = False
+
+
+class Schedule(NamedTuple):
+    """Assessments of all arms.
+
+    Attributes
+    ----------
+    first_step : IntArray, shape (n_arms + 1,)
+        Where each arm's steps begin in the arrays below.
+    from_day, gap : FloatArray, shape (n_steps,)
+        Day on which each step begins, and days between its visits.
+    visits_before : IntArray, shape (n_steps,)
+        Number of visits up to the day on which each step begins.
+    window, missed : FloatArray, shape (n_arms,)
+        Most days that a visit is early or late, and the probability of missing it.
+    confirm : IntArray, shape (n_arms,)
+        1 if a response must be confirmed.
+    is_common_plan : int
+        1 if all arms have one schedule and no visit is early, late or missed.
+    """
+
+    first_step: IntArray
+    from_day: FloatArray
+    gap: FloatArray
+    visits_before: IntArray
+    window: FloatArray
+    missed: FloatArray
+    confirm: IntArray
+    is_common_plan: int
+
+
+def new_schedule(arms: Sequence[ArmSchedule]) -> Schedule:
+    """Put the arms' schedules, which keep the rules of `ArmSchedule`, into arrays."""
+    first_step, visits_before = [0], []
+    for arm in arms:
+        visits, day, gap = 0, 0, 1
+        for next_day, next_gap in arm.steps:
+            visits += (next_day - day) // gap
+            visits_before.append(visits)
+            day, gap = next_day, next_gap
+        first_step.append(len(visits_before))
+    steps = [step for arm in arms for step in arm.steps]
+    one = arms[0]
+    is_plan = one.window_days == 0 and one.missed_probability == 0.0
+    return Schedule(
+        first_step=np.array(first_step, dtype=np.int64),
+        from_day=np.array([day for day, _ in steps], dtype=np.float64),
+        gap=np.array([gap for _, gap in steps], dtype=np.float64),
+        visits_before=np.array(visits_before, dtype=np.int64),
+        window=np.array([arm.window_days for arm in arms], dtype=np.float64),
+        missed=np.array([arm.missed_probability for arm in arms], dtype=np.float64),
+        confirm=np.array([arm.confirm_response for arm in arms], dtype=np.int64),
+        is_common_plan=int(is_plan and all(arm == one for arm in arms)),
+    )
+
+
+@kernel
+def first_visit(schedule: Schedule, arm: int, day: float) -> int:
+    """Number of the first visit that can be on ``day`` or later."""
+    planned = max(day - schedule.window[arm], 1.0)
+    step = schedule.first_step[arm]
+    last = schedule.first_step[arm + 1] - 1
+    while step < last and planned > schedule.from_day[step + 1]:
+        step += 1
+    gap = schedule.gap[step]
+    # Exact: a quotient of such small numbers is whole or further from whole than its rounding.
+    gaps = int((planned - schedule.from_day[step] + (gap - 1.0)) / gap)
+    return int(schedule.visits_before[step] + gaps)
+
+
+@kernel
+def planned_day(schedule: Schedule, arm: int, visit: int) -> float:
+    """Day on which a visit is planned."""
+    step = schedule.first_step[arm]
+    last = schedule.first_step[arm + 1] - 1
+    while step < last and visit > schedule.visits_before[step + 1]:
+        step += 1
+    gaps = visit - schedule.visits_before[step]
+    return float(schedule.from_day[step] + gaps * schedule.gap[step])
+
+
+@kernel
+def attended(
+    schedule: Schedule,
+    seed: np.uint64,
+    trial: np.uint64,
+    patient: int,
+    arm: int,
+    visit: int,
+    day: float,
+    end: float,
+) -> tuple[int, float]:
+    """First attended visit, numbered ``visit`` or higher, on ``day`` or later: number and day.
+
+    If there is none before ``end``, which is finite, the day is ``end``.
+    """
+    window = schedule.window[arm]
+    missed = schedule.missed[arm]
+    is_drawn = window > 0.0 or missed > 0.0
+    while True:
+        scan = planned_day(schedule, arm, visit)
+        # Visits keep their order, so that all later ones are at the end or after it, too.
+        if scan - window >= end:
+            return visit, end
+        is_attended = True
+        if is_drawn:
+            late, uniform = draw_visit(seed, trial, patient, visit, window)
+            scan += late
+            is_attended = uniform >= missed
+        if is_attended and scan >= day:
+            return visit, min(scan, end)
+        visit += 1
+
+
+@kernel
+def draw_visit(
+    seed: np.uint64, trial: np.uint64, patient: int, visit: int, window: float
+) -> tuple[float, float]:
+    """Days that a visit is late, from ``-window`` to ``window``, and its uniform for missing it."""
+    number = np.uint64(visit)
+    purpose = (np.uint64(PURPOSE_VISIT) << SHIFT_8) | (number & LOW_BITS)
+    w0, w1, _, _ = philox4x32(
+        np.uint64(patient) & MASK,
+        trial & MASK,
+        trial >> SHIFT_32,
+        ((number >> SHIFT_8) << SHIFT_16) | purpose,
+        seed & MASK,
+        seed >> SHIFT_32,
+    )
+    choices = np.uint64(2.0 * window + 1.0)
+    return float((w0 * choices) >> SHIFT_32) - window, uniform_32(w1)

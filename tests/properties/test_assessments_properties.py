@@ -1,0 +1,124 @@
+"""What must hold of whatever is seen: order, whole days, windows, and nothing before it happens."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twins.slow_assessments import (
+    DAYS_PER_MONTH,
+    LAST_DAY,
+    Place,
+    Seen,
+    attended_days,
+    slow_observe,
+)
+
+from simulate.engine.assessments import observe
+from simulate.engine.visits import ArmSchedule, new_schedule
+
+
+class Patient(NamedTuple):
+    """Latent months."""
+
+    progression: float
+    death: float
+    response: float
+
+
+@st.composite
+def arm_schedules(draw: st.DrawFn) -> ArmSchedule:
+    day, every = 0, draw(st.integers(7, 120))
+    steps = [(day, every)]
+    for _ in range(draw(st.integers(0, 3))):
+        day += every * draw(st.integers(1, 9))
+        every = draw(st.integers(7, 120))
+        steps.append((day, every))
+    shortest = min(gap for _, gap in steps)
+    window = draw(st.one_of(st.just(0), st.integers(0, (shortest - 1) // 2)))
+    missed = draw(st.sampled_from([0.0, 0.0, 0.05, 0.5, 0.9]))
+    return ArmSchedule(tuple(steps), window, missed, draw(st.booleans()))
+
+
+WHOLE_DAYS = st.integers(0, 2000).map(lambda day: day / DAYS_PER_MONTH)
+SOON = st.one_of(st.floats(0.0, 70.0), WHOLE_DAYS)
+MONTHS = st.one_of(SOON, st.just(math.inf), st.floats(0.0, 1e9))
+
+
+@st.composite
+def patients(draw: st.DrawFn, deaths: st.SearchStrategy[float] = MONTHS) -> Patient:
+    progression, death, response = draw(MONTHS), draw(deaths), draw(MONTHS)
+    return Patient(progression, death, response if response < min(progression, death) else math.inf)
+
+
+@st.composite
+def places(draw: st.DrawFn) -> Place:
+    return Place(draw(st.integers(0, 2**63 - 1)), draw(st.integers(0, 2**40)), 0)
+
+
+def seen_of(arm: ArmSchedule, group: list[Patient], place: Place) -> list[Seen]:
+    n = len(group)
+    latent = [np.array(times, dtype=np.float64) for times in zip(*group, strict=True)]
+    outs = [np.full(n, np.nan) for _ in Seen._fields]
+    seed, trial, arms = np.uint64(place.seed), np.uint64(place.trial), np.zeros(n, dtype=np.int64)
+    progression, death, response = latent
+    observe(new_schedule([arm]), seed, trial, arms, progression, death, response, n, *outs)
+    return [Seen(*row) for row in np.array(outs).T.tolist()]
+
+
+GROUPS = st.lists(patients(), min_size=1, max_size=6)
+# The twin is slow where nobody dies.
+MORTALS = st.lists(patients(SOON), min_size=1, max_size=4)
+
+
+@settings(deadline=None)
+@given(arm_schedules(), MORTALS, places())
+def test_it_is_what_the_twin_sees(arm: ArmSchedule, group: list[Patient], place: Place) -> None:
+    for i, (patient, seen) in enumerate(zip(group, seen_of(arm, group, place), strict=True)):
+        assert seen == slow_observe(arm, place._replace(patient=i), *patient)
+
+
+@given(arm_schedules(), GROUPS, places())
+def test_everything_is_in_order_and_on_whole_days(
+    arm: ArmSchedule, group: list[Patient], place: Place
+) -> None:
+    for patient, seen in zip(group, seen_of(arm, group, place), strict=True):
+        for month in seen:
+            day = month * DAYS_PER_MONTH
+            assert month == math.inf or month == round(day) / DAYS_PER_MONTH
+            assert month == math.inf or 1 <= round(day) <= LAST_DAY
+        # Nothing is seen before it happens, and death within a day (or the first).
+        assert min(patient.progression, patient.death) <= seen.pfs <= seen.os
+        assert patient.response <= seen.response <= seen.confirmed
+        if seen.os < math.inf:
+            assert patient.death <= seen.os
+            assert (seen.os * DAYS_PER_MONTH) - 1.0 < max(patient.death * DAYS_PER_MONTH, 1e-6)
+        for month in (seen.response, seen.confirmed):
+            assert month == math.inf or month < seen.pfs
+        if not arm.confirm_response:
+            assert seen.confirmed == seen.response
+
+
+@settings(deadline=None)
+@given(arm_schedules(), MORTALS, places())
+def test_progression_is_seen_at_the_next_attended_scan(
+    arm: ArmSchedule, group: list[Patient], place: Place
+) -> None:
+    for i, (patient, seen) in enumerate(zip(group, seen_of(arm, group, place), strict=True)):
+        scans = (day / DAYS_PER_MONTH for day in attended_days(arm, place._replace(patient=i)))
+        end = min(patient.progression, seen.os)
+        assert seen.pfs == min(next(scan for scan in scans if scan >= end), seen.os)
+
+
+@given(arm_schedules(), GROUPS, places())
+def test_a_later_death_is_no_earlier_end(
+    arm: ArmSchedule, group: list[Patient], place: Place
+) -> None:
+    alive = [patient._replace(death=math.inf) for patient in group]
+    pairs = zip(seen_of(arm, group, place), seen_of(arm, alive, place), strict=True)
+    for seen, longer in pairs:
+        assert seen.pfs == min(longer.pfs, seen.os)
+        assert seen.response == (longer.response if longer.response < seen.pfs else math.inf)

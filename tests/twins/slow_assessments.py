@@ -1,0 +1,102 @@
+"""What the scans see, patient by patient and visit by visit.
+
+Each patient's visits are walked through in order from randomisation; at each one that is attended
+it is asked what the scan shows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import NamedTuple
+
+from twins.slow_random import PURPOSES, WORD, Words, philox, word_uniform
+
+from simulate.engine.visits import ArmSchedule
+
+DAYS_PER_MONTH = 30.4375
+LAST_DAY = 36525
+
+
+class Place(NamedTuple):
+    """Where a patient's draws are."""
+
+    seed: int
+    trial: int
+    patient: int
+
+
+class Seen(NamedTuple):
+    """Months recorded of a patient; infinite for never."""
+
+    pfs: float
+    os: float
+    response: float
+    confirmed: float
+
+
+def visit_address(place: Place, visit: int) -> Words:
+    """Counter of a visit's draw: the number's low byte below the purpose, the rest above it."""
+    high, low = divmod(visit, 256)
+    trial_high, trial_low = divmod(place.trial, WORD)
+    word = high * 2**16 + PURPOSES["visit"] * 2**8 + low
+    return (place.patient, trial_low, trial_high, word)
+
+
+def drawn_visit(place: Place, visit: int, window: int) -> tuple[int, float]:
+    """Days late, and the uniform that says whether the visit is missed."""
+    seed_high, seed_low = divmod(place.seed, WORD)
+    words = philox(visit_address(place, visit), (seed_low, seed_high))
+    return int(Fraction(words[0], WORD) * (2 * window + 1)) - window, word_uniform(words[1])
+
+
+def planned_visits(arm: ArmSchedule) -> Iterator[tuple[int, int]]:
+    """Number and planned day of each visit, for ever."""
+    day, visit = 0, 0
+    while True:
+        day += next(every for from_day, every in reversed(arm.steps) if from_day <= day)
+        visit += 1
+        yield visit, day
+
+
+def attended_days(arm: ArmSchedule, place: Place) -> Iterator[int]:
+    """Days of the attended visits, in order, up to the last on which anything is seen."""
+    for visit, day in planned_visits(arm):
+        if day - arm.window_days > LAST_DAY:
+            return
+        late, uniform = 0, 1.0
+        if arm.window_days > 0 or arm.missed_probability > 0.0:
+            late, uniform = drawn_visit(place, visit, arm.window_days)
+        if uniform >= arm.missed_probability and day + late <= LAST_DAY:
+            yield day + late
+
+
+def day_of_death(months: float) -> float:
+    """First day from 1 on whose month is not before ``months``; infinite if too late."""
+    if months > LAST_DAY / DAYS_PER_MONTH:
+        return math.inf
+    day = 1
+    while day / DAYS_PER_MONTH < months:
+        day += 1
+    return day
+
+
+def slow_observe(
+    arm: ArmSchedule, place: Place, progression: float, death: float, response: float
+) -> Seen:
+    """What is recorded of one patient."""
+    os_day = day_of_death(death)
+    pfs_day, first, confirmed = os_day, math.inf, math.inf
+    for day in attended_days(arm, place):
+        if day >= os_day:
+            break
+        if day / DAYS_PER_MONTH >= progression:
+            pfs_day = day
+            break
+        if first < math.inf:
+            confirmed = min(confirmed, day)
+        elif day / DAYS_PER_MONTH >= response:
+            first = day
+            confirmed = math.inf if arm.confirm_response else day
+    return Seen(*(day / DAYS_PER_MONTH for day in (pfs_day, os_day, first, confirmed)))

@@ -1,0 +1,300 @@
+"""What the scans see, by hand and against the twin that walks through every visit."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from twins.slow_assessments import (
+    DAYS_PER_MONTH,
+    LAST_DAY,
+    Place,
+    Seen,
+    attended_days,
+    drawn_visit,
+    planned_visits,
+    slow_observe,
+    visit_address,
+)
+from twins.slow_random import PURPOSES, address
+
+from simulate.engine import assessments
+from simulate.engine.arrays import FloatArray
+from simulate.engine.visits import (
+    ArmSchedule,
+    Schedule,
+    draw_visit,
+    first_visit,
+    new_schedule,
+    planned_day,
+)
+from simulate.scenario.assessments import Assessments
+
+NEVER = math.inf
+EIGHT_THEN_TWELVE = ((0, 56), (336, 84))
+PLAIN = ArmSchedule(EIGHT_THEN_TWELVE)
+CONFIRMED = ArmSchedule(EIGHT_THEN_TWELVE, confirm_response=True)
+WINDOWS = ArmSchedule(EIGHT_THEN_TWELVE, window_days=7)
+MISSED = ArmSchedule(EIGHT_THEN_TWELVE, missed_probability=0.3, confirm_response=True)
+ALL = ArmSchedule(((0, 42), (84, 21), (126, 63)), 10, 0.2, confirm_response=True)
+DAILY = ArmSchedule(((0, 1),), missed_probability=0.6)
+SCHEDULES = [PLAIN, CONFIRMED, WINDOWS, MISSED, ALL, DAILY]
+
+
+class Latent(NamedTuple):
+    """Latent months of some patients."""
+
+    progression: FloatArray
+    death: FloatArray
+    response: FloatArray
+
+
+def observed(
+    schedule: Schedule, latent: Latent, arms: Sequence[int], seed: int = 5, trial: int = 3
+) -> list[Seen]:
+    n = len(latent.death)
+    outs = [np.full(n, np.nan) for _ in Seen._fields]
+    arm = np.array(arms, dtype=np.int64)
+    assessments.observe(schedule, np.uint64(seed), np.uint64(trial), arm, *latent, n, *outs)
+    return [Seen(*row) for row in np.array(outs).T.tolist()]
+
+
+def observed_days(arm: ArmSchedule, progression: float, death: float, response: float) -> list[int]:
+    """Days seen of one patient whose latent times are in days; 0 for never."""
+    times = [np.array([day / DAYS_PER_MONTH]) for day in (progression, death, response)]
+    seen = observed(new_schedule([arm]), Latent(*times), [0])[0]
+    return [0 if month == NEVER else round(month * DAYS_PER_MONTH) for month in seen]
+
+
+def random_patients(n: int, seed: int) -> Latent:
+    """Latent times: exponential, at a scan's very month, just after it, never, and far away."""
+    rng = np.random.default_rng(seed)
+    scans = rng.integers(1, 30, (2, n)) * 28 / DAYS_PER_MONTH
+    exponential = rng.exponential([[15.0], [40.0]], (2, n))
+    kinds = [exponential, scans, np.nextafter(scans, NEVER), 80.0 * exponential]
+    progression, death = np.choose(rng.integers(0, 4, (2, n)), kinds)
+    progression[rng.random(n) < 0.1] = NEVER
+    death[rng.random(n) < 0.1] = NEVER
+    end = np.minimum(np.minimum(progression, death), 60.0)
+    early = np.minimum(scans[0], 0.999 * end)
+    response = np.where(rng.random(n) < 0.5, end * rng.random(n), early)
+    response[rng.random(n) < 0.3] = NEVER
+    return Latent(progression, death, response)
+
+
+@pytest.mark.parametrize(
+    ("arm", "latent", "seen"),
+    [
+        # Progression at a scan is seen at it, and a moment later at the next.
+        (PLAIN, (56.0, NEVER, NEVER), [56, 0, 0, 0]),
+        (PLAIN, (56.01, NEVER, NEVER), [112, 0, 0, 0]),
+        (PLAIN, (0.5, NEVER, NEVER), [56, 0, 0, 0]),
+        (PLAIN, (0.0, NEVER, NEVER), [56, 0, 0, 0]),
+        (PLAIN, (335.5, NEVER, NEVER), [336, 0, 0, 0]),
+        (PLAIN, (336.5, NEVER, NEVER), [420, 0, 0, 0]),
+        (PLAIN, (421.0, 600.5, NEVER), [504, 601, 0, 0]),
+        # Death is seen on its day, and is the event if no scan came before it.
+        (PLAIN, (57.0, 100.5, NEVER), [101, 101, 0, 0]),
+        (PLAIN, (NEVER, 100.0, NEVER), [100, 100, 0, 0]),
+        (PLAIN, (57.0, 112.0, NEVER), [112, 112, 0, 0]),
+        (PLAIN, (57.0, 112.5, NEVER), [112, 113, 0, 0]),
+        (PLAIN, (NEVER, 0.0, NEVER), [1, 1, 0, 0]),
+        # A response needs a scan of its own before the end of PFS.
+        (PLAIN, (113.0, NEVER, 30.0), [168, 0, 56, 56]),
+        (PLAIN, (113.0, NEVER, 56.0), [168, 0, 56, 56]),
+        (PLAIN, (113.0, NEVER, 56.5), [168, 0, 112, 112]),
+        (PLAIN, (111.0, NEVER, 57.0), [112, 0, 0, 0]),
+        (PLAIN, (NEVER, 112.0, 57.0), [112, 112, 0, 0]),
+        (PLAIN, (NEVER, 113.0, 57.0), [113, 113, 112, 112]),
+        (PLAIN, (NEVER, NEVER, 400.0), [0, 0, 420, 420]),
+        # It counts from the scan that confirms it, if there is one.
+        (CONFIRMED, (169.0, NEVER, 30.0), [224, 0, 56, 112]),
+        (CONFIRMED, (113.0, NEVER, 30.0), [168, 0, 56, 112]),
+        (CONFIRMED, (112.0, NEVER, 30.0), [112, 0, 56, 0]),
+        (CONFIRMED, (NEVER, 112.0, 30.0), [112, 112, 56, 0]),
+        (CONFIRMED, (NEVER, 112.5, 30.0), [113, 113, 56, 112]),
+        (CONFIRMED, (NEVER, NEVER, 300.0), [0, 0, 336, 420]),
+        (CONFIRMED, (NEVER, NEVER, 337.0), [0, 0, 420, 504]),
+        # Later than 1200 months nothing is seen.
+        (PLAIN, (NEVER, 36525.0, NEVER), [36525, 36525, 0, 0]),
+        (PLAIN, (NEVER, 36525.001, NEVER), [0, 0, 0, 0]),
+        (PLAIN, (36456.0, NEVER, NEVER), [36456, 0, 0, 0]),
+        (PLAIN, (36457.0, NEVER, NEVER), [0, 0, 0, 0]),
+        (PLAIN, (36457.0, 36500.0, 36400.0), [36500, 36500, 36456, 36456]),
+        (CONFIRMED, (NEVER, NEVER, 36400.0), [0, 0, 36456, 0]),
+    ],
+)
+def test_by_hand(arm: ArmSchedule, latent: tuple[float, float, float], seen: list[int]) -> None:
+    assert observed_days(arm, *latent) == seen
+    schedule = new_schedule([arm])
+    assert schedule.is_common_plan == 1
+    months = Latent(*(np.array([day / DAYS_PER_MONTH]) for day in latent))
+    by_visit = observed(schedule._replace(is_common_plan=0), months, [0])
+    assert by_visit == observed(schedule, months, [0])
+
+
+@pytest.mark.parametrize("arm", SCHEDULES)
+def test_one_schedule_against_the_twin(arm: ArmSchedule) -> None:
+    n = 20 if arm is DAILY else 150
+    latent = random_patients(n, 1)
+    schedule = new_schedule([arm, arm])
+    seen = observed(schedule, latent, [i % 2 for i in range(n)], 2**40 + 3, 2**33 + 7)
+    for i, (row, patient) in enumerate(zip(seen, zip(*latent, strict=True), strict=True)):
+        assert row == slow_observe(arm, Place(2**40 + 3, 2**33 + 7, i), *map(float, patient))
+
+
+def test_arms_of_their_own_schedules_against_the_twin() -> None:
+    latent = random_patients(200, 2)
+    arms = np.random.default_rng(3).integers(0, len(SCHEDULES), 200).tolist()
+    schedule = new_schedule(SCHEDULES)
+    assert schedule.is_common_plan == 0
+    seen = observed(schedule, latent, arms)
+    for i, (row, patient) in enumerate(zip(seen, zip(*latent, strict=True), strict=True)):
+        assert row == slow_observe(SCHEDULES[arms[i]], Place(5, 3, i), *map(float, patient))
+
+
+@pytest.mark.parametrize("arm", [PLAIN, CONFIRMED])
+def test_the_short_way_sees_the_same(arm: ArmSchedule) -> None:
+    latent = random_patients(3000, 4)
+    schedule = new_schedule([arm])
+    quick = observed(schedule, latent, [0] * 3000)
+    assert quick == observed(schedule._replace(is_common_plan=0), latent, [0] * 3000)
+
+
+@pytest.mark.parametrize(
+    ("other", "may_be_common"),
+    [
+        (PLAIN._replace(window_days=3), 0),
+        (PLAIN._replace(missed_probability=0.1), 0),
+        (PLAIN._replace(steps=((0, 56),)), 1),
+        (CONFIRMED, 1),
+    ],
+)
+def test_arms_that_differ_do_not_go_the_short_way(other: ArmSchedule, may_be_common: int) -> None:
+    assert new_schedule([PLAIN, PLAIN]).is_common_plan == 1
+    assert new_schedule([PLAIN, other]).is_common_plan == 0
+    assert new_schedule([other, PLAIN]).is_common_plan == 0
+    assert new_schedule([other, other]).is_common_plan == may_be_common
+
+
+@pytest.mark.parametrize("arm", SCHEDULES)
+def test_visits_are_numbered_and_planned_as_walked_through(arm: ArmSchedule) -> None:
+    schedule = new_schedule([DAILY, arm])
+    days = dict(itertools.islice(planned_visits(arm), 1000))
+    assert [planned_day(schedule, 1, visit) for visit in days] == list(days.values())
+    for day in range(1, 900):
+        earliest = next(v for v, planned in days.items() if planned >= day - arm.window_days)
+        assert first_visit(schedule, 1, float(day)) == earliest
+
+
+def test_days_and_months_fit_exactly() -> None:
+    # Every whole day's month stays that day; a moment later is the next day.
+    days = np.arange(1.0, LAST_DAY + 1.0)
+    out = np.zeros(len(days))
+    assessments.to_days(days / DAYS_PER_MONTH, len(days), out)
+    np.testing.assert_array_equal(out, days)
+    assessments.to_days(np.nextafter(days / DAYS_PER_MONTH, NEVER), len(days), out)
+    np.testing.assert_array_equal(out, days + 1.0)
+    assessments.to_months(len(days), out)
+    np.testing.assert_array_equal(out[:-1], days[1:] / DAYS_PER_MONTH)
+    assert out[-1] == NEVER
+
+
+def test_outputs_may_be_the_inputs() -> None:
+    for schedule in (new_schedule([CONFIRMED]), new_schedule([ALL])):
+        latent = random_patients(100, 6)
+        apart = observed(schedule, latent, [0] * 100)
+        arm, confirmed = np.zeros(100, dtype=np.int64), np.zeros(100)
+        places = (np.uint64(5), np.uint64(3), arm, *latent, 100)
+        outs = (latent.progression, latent.death, latent.response, confirmed)
+        assessments.observe(schedule, *places, *outs)
+        assert [Seen(*row) for row in np.array(outs).T.tolist()] == apart
+
+
+def test_a_patient_is_seen_the_same_among_others() -> None:
+    latent = random_patients(80, 7)
+    schedule = new_schedule([ALL])
+    everyone = observed(schedule, latent, [0] * 80)
+    first = Latent(*(times[:30] for times in latent))
+    assert observed(schedule, first, [0] * 30) == everyone[:30]
+    # What happened to others, or later in the same patient, does not change the visits.
+    alive = latent._replace(death=np.full(80, NEVER))
+    longer = observed(schedule, alive, [0] * 80)
+    for short, long in zip(everyone, longer, strict=True):
+        assert short.pfs == min(long.pfs, short.os)
+
+
+def test_draws_are_at_their_addresses() -> None:
+    places = [(0, 0, 0), (2**63 - 1, 10**10, 999_999), (17, 2**32, 2**32 - 1)]
+    visits = [1, 2, 255, 256, 257, 511, 512, LAST_DAY]
+    for place, visit, window in itertools.product(places, visits, [0, 1, 27]):
+        seed, trial, patient = place
+        drawn = draw_visit(np.uint64(seed), np.uint64(trial), patient, visit, float(window))
+        assert drawn == drawn_visit(Place(*place), visit, window)
+
+
+def test_visits_share_no_address() -> None:
+    patients = [0, 1, 255, 256, 999_999]
+    visits = range(LAST_DAY + 1)
+    words = {visit_address(Place(0, 0, 0), visit)[3] for visit in visits}
+    others = {
+        address(0, 0, purpose, draw)[3]
+        for purpose in PURPOSES
+        if purpose != "visit"
+        for draw in range(256)
+    }
+    # The purpose stays readable, so that no other purpose, present or future, collides.
+    assert len(words) == len(visits)
+    assert not words & others
+    assert {word // 256 % 256 for word in words} == {PURPOSES["visit"]}
+    assert max(words) < 2**32
+    assert len({visit_address(Place(0, 9, p), v) for p in patients for v in visits[:300]}) == 1500
+
+
+def test_windows_and_misses_have_their_probabilities() -> None:
+    window, n = 3, 40_000
+    drawn = [draw_visit(np.uint64(1), np.uint64(2), i % 200, 1 + i // 200, 3.0) for i in range(n)]
+    late, uniform = np.array(drawn).T
+    counts = np.array([np.sum(late == days) for days in range(-window, window + 1)])
+    assert counts.sum() == n
+    expected = n / (2 * window + 1)
+    # Chi-square with 6 degrees of freedom: below 27.9 but for one time in 10,000.
+    assert np.sum((counts - expected) ** 2 / expected) < 27.9
+    # Share missed by day late, each within four standard errors.
+    for days, count in zip(range(-window, window + 1), counts, strict=True):
+        share = np.mean(uniform[late == days] < 0.2)
+        assert abs(share - 0.2) < 4.0 * math.sqrt(0.16 / count)
+    # Neighbouring visits of a patient are independent.
+    by_visit = uniform.reshape(-1, 200)
+    assert abs(np.corrcoef(by_visit[:-1].ravel(), by_visit[1:].ravel())[0, 1]) < 4.0 / math.sqrt(n)
+
+
+def test_scans_are_on_their_days_within_windows() -> None:
+    days = list(itertools.islice(attended_days(WINDOWS, Place(1, 2, 3)), 20))
+    planned = [day for _, day in itertools.islice(planned_visits(WINDOWS), 20)]
+    late = np.subtract(days, planned)
+    assert late.min() >= -7
+    assert late.max() <= 7
+    assert len(set(late.tolist())) > 5
+
+
+def test_most_months_are_the_last_day() -> None:
+    assert assessments.MOST_MONTHS * DAYS_PER_MONTH == LAST_DAY
+    assert assessments.NEVER_DAY == LAST_DAY + 1
+
+
+def test_a_scenario_table_gives_the_schedule() -> None:
+    table = Assessments.model_validate(
+        {
+            "schedule": (
+                {"from_week": 0, "every_weeks": 8},
+                {"from_week": 48, "every_weeks": 12},
+            ),
+            "window_days": 7,
+        }
+    )
+    assert ArmSchedule(table.steps_in_days, table.window_days) == WINDOWS
