@@ -52,6 +52,7 @@ def scenarios() -> dict[str, simulate.Scenario]:
         "w2_cox": simulate.load_scenario(
             HERE / "w2.toml", ['hypotheses.pfs.test.estimate="cox_efron"']
         ),
+        "w3": simulate.load_scenario(HERE / "w3.toml"),
         "base_case": simulate.load_scenario(
             HERE.parent / "scenarios" / "belzutifan-vs-sunitinib.toml"
         ),

@@ -120,7 +120,8 @@ def work_on(
         fits = _fits_in_memory(scenario)
         quantiles: Quantiles = "exact" if fits else "binned"
         keeper = KeepRows(scenario, quantiles if reports else None, fits and reports, manifest)
-    return BlockWork(pack(scenario), scenario.simulation.seed, keeper, folder, present)
+    progression = None if manifest is None else manifest.progression_hazards()
+    return BlockWork(pack(scenario, progression), scenario.simulation.seed, keeper, folder, present)
 
 
 def counted(

@@ -36,6 +36,20 @@ def chosen_scenario(
     return with_simulation(scenario, trials, seed)
 
 
+def check_reported(scenario: Scenario) -> None:
+    """Refuse to run what reports nothing.
+
+    Raises
+    ------
+    ScenarioError
+        If the scenario has neither hypotheses nor estimates.
+    """
+    if not scenario.hypotheses and not scenario.estimates:
+        rule = "needs at least one, or [estimates], for a run to report"
+        remedy = "name one, or take the patients from simulate.cohorts"
+        raise ScenarioError([Problem("hypotheses", rule, "", remedy)])
+
+
 def check_workers(workers: int | None) -> None:
     """Refuse a number of workers that is none.
 

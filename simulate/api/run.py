@@ -11,6 +11,7 @@ from simulate.api.inputs import (
     Keep,
     Shard,
     check_keep,
+    check_reported,
     check_shard,
     check_workers,
     chosen_scenario,
@@ -74,6 +75,7 @@ def run(
         If the folder cannot be written, or holds something else.
     """
     scenario = chosen_scenario(scenario, trials, seed, workers)
+    check_reported(scenario)
     check_keep(keep, has_folder=out is not None)
     counts = Counts() if counts is None else counts
     blocks = planned_blocks(scenario)
@@ -121,6 +123,7 @@ def run_shard(
         As for `run`.
     """
     scenario = chosen_scenario(scenario, trials, seed, workers)
+    check_reported(scenario)
     check_shard(shard)
     check_keep(keep, has_folder=True)
     counts = Counts() if counts is None else counts

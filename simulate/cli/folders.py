@@ -99,6 +99,7 @@ def show(
 
     if figure is not None:
         drawing.check_path(figure)
+        drawing.check_drawable(open_folder(folder).manifest.to_scenario())
     stderr = open_console(stderr=True, quiet=quiet)
     with progress_of(open_folder(folder).manifest.trials, stderr) as progress:
         result = api.load_run(folder, partial=partial, workers=workers, progress=progress)

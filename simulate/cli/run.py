@@ -108,6 +108,7 @@ def run(
     scenario = api.with_simulation(scenario, trials, seed)
     if figure is not None:
         drawing.check_path(figure)
+        drawing.check_drawable(scenario)
     stderr = open_console(stderr=True, quiet=quiet)
     logs_on(stderr)
     compile_engine(stderr)

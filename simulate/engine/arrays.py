@@ -103,6 +103,35 @@ class Hazards(NamedTuple):
     never: int
 
 
+class Schedule(NamedTuple):
+    """Assessments of all arms.
+
+    Attributes
+    ----------
+    first_step : IntArray, shape (n_arms + 1,)
+        Where each arm's steps begin in the arrays below.
+    from_day, gap : FloatArray, shape (n_steps,)
+        Day on which each step begins, and days between its visits.
+    visits_before : IntArray, shape (n_steps,)
+        Number of visits up to the day on which each step begins.
+    window, missed : FloatArray, shape (n_arms,)
+        Most days that a visit is early or late, and the probability of missing it.
+    confirm : IntArray, shape (n_arms,)
+        1 if a response must be confirmed.
+    is_common_plan : int
+        1 if all arms have one schedule and no visit is early, late or missed.
+    """
+
+    first_step: IntArray
+    from_day: FloatArray
+    gap: FloatArray
+    visits_before: IntArray
+    window: FloatArray
+    missed: FloatArray
+    confirm: IntArray
+    is_common_plan: int
+
+
 class Course(NamedTuple):
     """What happens to patients but for accrual and dropout: the endpoints and how they go together.
 
@@ -128,6 +157,10 @@ class Course(NamedTuple):
         1 if any two endpoints are correlated.
     loadings : FloatArray, shape (5,)
         Cholesky factor of the correlations of the normal scores: second row (2), third row (3).
+    is_assessed : int
+        1 if progression and response are seen through scans.
+    schedule : Schedule
+        When the scans are.
     n_binary : int
         Number of binary endpoints beside response; they are the last ones.
     binary_rate : FloatArray, shape (n_binary, n_cells)
@@ -145,6 +178,8 @@ class Course(NamedTuple):
     response_times: Hazards
     needs_scores: int
     loadings: FloatArray
+    is_assessed: int
+    schedule: Schedule
     n_binary: int
     binary_rate: FloatArray
     binary_month: FloatArray
@@ -281,7 +316,8 @@ class Patients(NamedTuple):
 
     ``entry``, ``calendar_end`` and ``calendar_event`` are calendar months; the other times run from
     randomisation. ``progression`` is the latent time to progression, filled where there are both
-    PFS and OS. By endpoint: ``event`` is when it happens (infinite: never), ``end`` when follow-up
+    PFS and OS; ``response`` the month of the scan that first shows a response, filled where there
+    are scans. By endpoint: ``event`` is when it happens (infinite: never), ``end`` when follow-up
     would end without a cutoff, ``outcome`` why. ``calendar_event`` is infinite without an event.
     ``cell`` is unsigned, which makes it the quickest of indices.
     """
@@ -292,6 +328,7 @@ class Patients(NamedTuple):
     entry: FloatArray
     dropout: FloatArray
     progression: FloatArray
+    response: FloatArray
     event: FloatArray
     end: FloatArray
     outcome: IntArray
@@ -421,6 +458,7 @@ def new_workspace(plan: Plan) -> Workspace:
         entry=floats(),
         dropout=floats(),
         progression=floats(),
+        response=floats(),
         event=by_endpoint(),
         end=by_endpoint(),
         outcome=np.zeros((plan.course.n_endpoints, n), dtype=np.int64),

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulate.engine.arrays import FloatArray, IntArray
+from simulate.engine.arrays import FloatArray, IntArray, Schedule
 from simulate.engine.compile import kernel
 from simulate.engine.elementary import ROUND
-from simulate.engine.visits import Schedule, attended, first_visit
+from simulate.engine.visits import attended, first_visit
 
 DAYS_PER_MONTH = 30.4375
 # Later than 1200 months, which are 36525 days, nothing is seen.

@@ -13,6 +13,7 @@ import math
 import numpy as np
 
 from simulate.engine.arrays import Course, FloatArray, Patients, Plan, UintArray, Workspace
+from simulate.engine.assessments import observe
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import exp, log
 from simulate.engine.normal import normal_cdf, normal_quantile
@@ -44,6 +45,8 @@ def follow_course(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Work
         add_deaths(course, seed, trial, n, workspace)
     if course.response >= 0:
         add_responses(course, seed, trial, n, workspace)
+    if course.is_assessed:
+        see_through_scans(course, seed, trial, n, workspace)
     for binary in range(course.n_binary):
         add_binary(course, seed, trial, binary, n, workspace)
     for endpoint in range(course.n_endpoints):
@@ -119,6 +122,42 @@ def add_responses(
     response = patients.event[course.response]
     invert_hazards(times, patients.cell, course.response_times, n, response)
     keep_responders(uniforms, course.response_rate, patients, n, response)
+
+
+@inlined_kernel
+def see_through_scans(
+    course: Course, seed: np.uint64, trial: np.uint64, n: int, workspace: Workspace
+) -> None:
+    """Put in place of latent events what the scans see; a response counts once it is confirmed."""
+    patients = workspace.patients
+    progression = patients.progression
+    death = workspace.float_scratch
+    if course.has_deaths:
+        death = patients.event[1]
+    else:
+        progression = patients.event[0]
+        for i in range(n):
+            death[i] = np.inf
+    response = workspace.float_scratch_2
+    if course.response >= 0:
+        response = patients.event[course.response]
+    else:
+        for i in range(n):
+            response[i] = np.inf
+    observe(
+        course.schedule,
+        seed,
+        trial,
+        patients.arm,
+        progression,
+        death,
+        response,
+        n,
+        patients.event[0],
+        death,
+        patients.response,
+        response,
+    )
 
 
 @inlined_kernel

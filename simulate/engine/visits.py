@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulate.engine.arrays import FloatArray, IntArray
+from simulate.engine.arrays import Schedule
 from simulate.engine.compile import kernel
 from simulate.engine.philox import (
     MASK,
@@ -47,35 +47,6 @@ class ArmSchedule(NamedTuple):
     window_days: int = 0
     missed_probability: float = 0.0
     confirm_response: bool = False
-
-
-class Schedule(NamedTuple):
-    """Assessments of all arms.
-
-    Attributes
-    ----------
-    first_step : IntArray, shape (n_arms + 1,)
-        Where each arm's steps begin in the arrays below.
-    from_day, gap : FloatArray, shape (n_steps,)
-        Day on which each step begins, and days between its visits.
-    visits_before : IntArray, shape (n_steps,)
-        Number of visits up to the day on which each step begins.
-    window, missed : FloatArray, shape (n_arms,)
-        Most days that a visit is early or late, and the probability of missing it.
-    confirm : IntArray, shape (n_arms,)
-        1 if a response must be confirmed.
-    is_common_plan : int
-        1 if all arms have one schedule and no visit is early, late or missed.
-    """
-
-    first_step: IntArray
-    from_day: FloatArray
-    gap: FloatArray
-    visits_before: IntArray
-    window: FloatArray
-    missed: FloatArray
-    confirm: IntArray
-    is_common_plan: int
 
 
 def new_schedule(arms: Sequence[ArmSchedule]) -> Schedule:

@@ -21,6 +21,7 @@ from simulate.results.tallies import NOT_REJECTED, REJECTED, Key
 from simulate.scenario.comparisons import constant_log_hazard_ratio, critical_values
 from simulate.scenario.effects import arm_rate, null_value
 from simulate.scenario.endpoints import TIMES
+from simulate.scenario.models import Scenario
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,6 +50,19 @@ def check_path(path: str) -> None:
         raise ScenarioError(
             [Problem("", "must be in a folder that exists", path, where="--figure")]
         )
+
+
+def check_drawable(scenario: Scenario) -> None:
+    """Refuse a scenario of which there is nothing to draw, before anything is simulated.
+
+    Raises
+    ------
+    ScenarioError
+        If it has no hypotheses.
+    """
+    if not scenario.hypotheses:
+        rule = "needs a scenario with hypotheses: a panel is drawn of each"
+        raise ScenarioError([Problem("", rule, where="--figure")])
 
 
 def draw(result: Result, path: str) -> None:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 STANDARD_OUTPUT = "-"
+NO_LOOKS = "The scenario has neither hypotheses nor estimates, so that its looks are not made."
 BEFORE_FACTORS = ("trial", "patient", "arm")
 ENTRY, CUTOFF = "entry_calendar_months", "cutoff_calendar_months"
 OF_ENDPOINT = ("months", "event", "ended_by")
@@ -59,7 +60,8 @@ def print_replay(trial: ReplayedTrial, cut: Cut | None, console: Console) -> Non
         _print_estimates(trial, console)
     say(console)
     if cut is None:
-        say(console, "No analysis took place in this trial.")
+        why = "No analysis took place in this trial." if trial.looks else NO_LOOKS
+        say(console, why)
     else:
         _print_arms(trial, cut, console)
 

@@ -31,6 +31,7 @@ from simulate.results.characteristics import ALL, ANY, OVERALL
 from simulate.results.closed_forms import ExpectedLook, closed_form_power, expected_looks
 from simulate.results.result import Result
 from simulate.scenario.models import Scenario
+from simulate.scenario.resolve import is_assessed, times_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -135,16 +136,25 @@ def _print_twins(result: Result, console: Console) -> None:
 
 def _print_expectations(scenario: Scenario, console: Console) -> None:
     """Print what is expected at each look, by arm."""
-    looks = expected_looks(scenario)
     arms = list(scenario.arms)
-    labels = ["", "calendar month"]
-    for counted in ("patients", "events", "dropouts"):
-        labels += [counted, *(f"  {arm_name(scenario, arm)}" for arm in arms)]
+    times = times_of(scenario)
+    by_endpoint = [expected_looks(scenario, endpoint) for endpoint in times or (None,)]
+    looks = by_endpoint[0]
+    labels = ["", "calendar month", "patients", *(f"  {arm_name(scenario, arm)}" for arm in arms)]
+    cells = [_expected_cells(look, arms) for look in looks]
+    for endpoint, of_endpoint in zip(times, by_endpoint, strict=False):
+        several = f"{endpoint.upper()} " if len(times) > 1 else ""
+        for counted in ("events", "dropouts"):
+            labels += [f"{several}{counted}", *(f"  {arm_name(scenario, arm)}" for arm in arms)]
+        for column, look in zip(cells, of_endpoint, strict=True):
+            column.extend([*_by_arm(look.events, arms), *_by_arm(look.dropouts, arms)])
     columns = [
-        Column(analysis_name(scenario, look.analysis), _expected_cells(look, arms))
-        for look in looks
+        Column(analysis_name(scenario, look.analysis), column)
+        for look, column in zip(looks, cells, strict=True)
     ]
     print_columns(console, labels, columns)
+    if is_assessed(scenario):
+        say(console, "of latent events: scans show progression later")
     if not all(look.fixed for look in looks):
         say(console, "approximate: the month at which the expected events reach the number, or so")
     if not all(look.typical for look in looks):
@@ -152,14 +162,17 @@ def _print_expectations(scenario: Scenario, console: Console) -> None:
 
 
 def _expected_cells(look: ExpectedLook, arms: list[str]) -> list[str]:
-    """Cells of one look: how good they are, its month, expected numbers by arm and together."""
-    cells = [
+    """Cells of one look: how good they are, its month, expected patients."""
+    return [
         "exact" if look.fixed else "approximate" if look.typical else "uncertain",
         f"{look.month:.2f}" if math.isfinite(look.month) else "never",
+        *_by_arm(look.patients, arms),
     ]
-    for by_arm in (look.patients, look.events, look.dropouts):
-        cells += [f"{count:.1f}" for count in (sum(by_arm.values()), *(by_arm[a] for a in arms))]
-    return cells
+
+
+def _by_arm(counts: dict[str, float], arms: list[str]) -> list[str]:
+    """Expected numbers together and by arm."""
+    return [f"{count:.1f}" for count in (sum(counts.values()), *(counts[arm] for arm in arms))]
 
 
 def _closed_form_line(scenario: Scenario, hypothesis: str) -> str:

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
+from simulate.report.arms_in_words import arms_in_words, implied_in_words, scans_text
 from simulate.report.tests_in_words import analysis_set, test_text
-from simulate.report.wording import months_text, number
+from simulate.report.wording import months_text, number, status_text, stratum_text
 from simulate.scenario.comparisons import critical_values
-from simulate.scenario.distributions import (
-    Exponential,
-    HazardStep,
-    PiecewiseExponential,
-    Relative,
-    SurvivalPoint,
-    Weibull,
-)
-from simulate.scenario.endpoints import RESPONSE, TIMES, Binary
+from simulate.scenario.endpoints import RESPONSE, TIMES
 from simulate.scenario.looks import (
     CalendarTrigger,
     DelayTrigger,
@@ -26,7 +19,7 @@ from simulate.scenario.looks import (
     Trigger,
 )
 from simulate.scenario.models import Scenario
-from simulate.scenario.resolve import endpoints_of, event_hazards, strata_cells, times_of
+from simulate.scenario.resolve import endpoints_of, strata_cells
 
 IF_NOT_REACHED = {
     "last_event": "at the last event",
@@ -37,8 +30,10 @@ IF_NOT_REACHED = {
 
 def describe(scenario: Scenario) -> list[tuple[str, list[str]]]:
     """Every part of a trial in words: headings, each with its lines."""
+    implied = list(implied_in_words(scenario))
     return [
-        ("Arms", list(_arms(scenario))),
+        ("Arms", list(arms_in_words(scenario))),
+        *([("Implied by the joint model", implied)] if implied else []),
         ("Patients", list(_patients(scenario))),
         ("Analyses", list(_analyses(scenario))),
         *([("Hypotheses", list(_hypotheses(scenario)))] if scenario.hypotheses else []),
@@ -61,99 +56,6 @@ def hypothesis_name(scenario: Scenario, hypothesis: str) -> str:
     return scenario.hypotheses[hypothesis].label or hypothesis
 
 
-def _arms(scenario: Scenario) -> Iterator[str]:
-    for name, arm in scenario.arms.items():
-        yield f"{name} ({arm.label})" if arm.label else name
-        for endpoint in times_of(scenario):
-            yield from _times(scenario, name, endpoint)
-        if arm.response is not None:
-            yield from _rates("response", arm.response)
-            time = arm.response.time_to_response
-            yield f"    time to response: {_definition(time)}, if before progression and death"
-        for binary, table in arm.binary.items():
-            yield from _rates(scenario.binary_endpoints[binary].label or binary, table)
-        if arm.dropout is None:
-            yield "  dropout: none"
-        else:
-            yield f"  dropout: {_definition(arm.dropout)}{_status(arm.dropout.status)}"
-
-
-def _times(scenario: Scenario, arm: str, endpoint: str) -> Iterator[str]:
-    """Distribution of a time to an event in an arm."""
-    table = getattr(scenario.arms[arm], endpoint)
-    yield f"  {endpoint.upper()}: {_definition(table)}{_status(table.status)}"
-    for entry in table.by_stratum.values():
-        where = _stratum(entry.stratum)
-        yield f"    where {where}: {_definition(entry)}{_status(entry.status)}"
-    hazards = event_hazards(scenario, endpoint)[arm]
-    medians = {number(float(hazard.quantile(0.5)), 4) for hazard in hazards}
-    if len(medians) == 1 and getattr(table, "median_months", None) is None:
-        yield f"    median {medians.pop()} months"
-
-
-def _rates(label: str, table: Binary) -> Iterator[str]:
-    """Rate of a binary endpoint in an arm."""
-    yield f"  {label}: {number(table.rate)}{_status(table.status)}"
-    for entry in table.by_stratum.values():
-        where = _stratum(entry.stratum)
-        yield f"    where {where}: {number(entry.rate)}{_status(entry.status)}"
-
-
-def _status(status: str | None) -> str:
-    """How a figure is known, where the file says it."""
-    return f" [{status}]" if status else ""
-
-
-def _definition(definition: object) -> str:
-    """A distribution or an effect in words."""
-    match definition:
-        case Exponential(rate_per_month=rate, median_months=median, survival=point):
-            return "exponential, " + _figures(rate=rate, median=median, survival=point)
-        case Weibull(shape=shape, scale_months=scale, median_months=median, survival=points):
-            return "Weibull, " + _figures(shape=shape, scale=scale, median=median, survival=points)
-        case PiecewiseExponential(rates_per_month=steps, survival=points):
-            return "piecewise exponential, " + _figures(steps=steps, survival=points)
-        case Relative(relative_to=arm, hazard_ratio=float(ratio)):
-            return f"hazard ratio {number(ratio)} to {arm}"
-        case Relative(relative_to=arm, hazard_ratios=steps):
-            parts = [
-                f"{number(step.hazard_ratio)} from month {number(step.from_month)}"
-                for step in steps or ()
-            ]
-            return f"hazard ratio to {arm} of " + ", ".join(parts)
-    return "by stratum"
-
-
-def _figures(
-    *,
-    shape: float | None = None,
-    scale: float | None = None,
-    rate: float | None = None,
-    median: float | None = None,
-    steps: Sequence[HazardStep] | None = None,
-    survival: SurvivalPoint | Sequence[SurvivalPoint] | None = None,
-) -> str:
-    """The figures that a distribution was given by."""
-    parts = [
-        template.format(number(value))
-        for template, value in (
-            ("shape {}", shape),
-            ("scale {} months", scale),
-            ("rate {} a month", rate),
-            ("median {} months", median),
-        )
-        if value is not None
-    ]
-    parts += [f"rate {number(s.rate)} from month {number(s.from_month)}" for s in steps or ()]
-    points = (survival,) if isinstance(survival, SurvivalPoint) else survival or ()
-    parts += [f"survival {number(p.probability)} at month {number(p.month)}" for p in points]
-    return ", ".join(parts)
-
-
-def _stratum(levels: Mapping[str, str]) -> str:
-    return ", ".join(f"{factor} = {level}" for factor, level in levels.items())
-
-
 def _patients(scenario: Scenario) -> Iterator[str]:
     accrual = scenario.accrual
     rates = ", then ".join(
@@ -161,7 +63,7 @@ def _patients(scenario: Scenario) -> Iterator[str]:
         for start, rate in accrual.steps
     )
     arrivals = "evenly spaced" if accrual.arrivals == "evenly_spaced" else "Poisson arrivals"
-    yield f"{accrual.patients:,} patients, {arrivals}, {rates}{_status(accrual.status)}"
+    yield f"{accrual.patients:,} patients, {arrivals}, {rates}{status_text(accrual.status)}"
     plan = scenario.randomisation
     ratio = ":".join(str(count) for count in plan.ratio.values())
     within = " within strata" if plan.within_strata else ""
@@ -173,7 +75,9 @@ def _patients(scenario: Scenario) -> Iterator[str]:
     if len(cells) > 1:
         yield f"{len(cells)} strata, each with its share of the patients:"
         for cell in cells:
-            yield f"  {_stratum(cell.levels)}: {number(cell.prevalence)}"
+            yield f"  {stratum_text(cell.levels)}: {number(cell.prevalence)}"
+    if scenario.assessments is not None:
+        yield scans_text(scenario.assessments)
     if scenario.follow_up is not None:
         yield f"each followed for at most {months_text(scenario.follow_up.maximum_months)}"
 
@@ -187,7 +91,7 @@ def trigger_text(trigger: Trigger) -> str:
     """A trigger in words."""
     match trigger:
         case EventTrigger():
-            where = f" where {_stratum(trigger.stratum)}" if trigger.stratum else ""
+            where = f" where {stratum_text(trigger.stratum)}" if trigger.stratum else ""
             arms = f" in {' and '.join(trigger.arms)}" if trigger.arms else ""
             return (
                 f"at {trigger.events:,} {events_name(trigger.endpoint)}{where}{arms} "

@@ -67,6 +67,8 @@ def decide(scenario: Scenario, statistics: Statistics) -> Decisions:
     last_look = np.full(n_trials, NO_LOOK, dtype=np.int64)
     for look in range(len(scenario.analyses)):
         rows = [row for row, c in enumerate(comparisons) if c.analysis_number == look]
+        if not rows:
+            continue  # nothing is tested or estimated at this look
         here = running & exists[:, rows[0]]
         last_look[here] = look
         for row in rows:

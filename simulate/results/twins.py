@@ -10,7 +10,7 @@ from simulate.results.closed_forms import ExpectedLook, closed_form_power, expec
 from simulate.results.estimates import FEW
 from simulate.scenario.looks import EventTrigger
 from simulate.scenario.models import Scenario
-from simulate.scenario.resolve import times_of
+from simulate.scenario.resolve import is_assessed, times_of
 
 STANDARD_ERRORS = 4.0
 POWER_TOLERANCE = 0.015
@@ -132,6 +132,8 @@ def _expectations(scenario: Scenario) -> Iterator[_Expected]:
         power = closed_form_power(scenario, name, expected)
         if power is not None:
             yield from _powers(scenario, name, power)
+        if is_assessed(scenario):
+            continue  # scans delay events, which these forms leave out
         for analysis in hypothesis.analyses:
             look = looks[analysis]
             if look.fixed:

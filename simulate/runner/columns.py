@@ -30,7 +30,7 @@ INTEGERS = {
     "dropouts_experimental": np.int32,
     "dropouts_control": np.int32,
 }
-REALS = ("cutoff", "score", "information", "z", "estimate", "se")
+REALS = ("cutoff", "score", "information", "z", "estimate", "se", "lower", "upper")
 
 
 def encode_rows(

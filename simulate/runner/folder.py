@@ -227,7 +227,8 @@ def start_folder(path: Path, manifest: Manifest) -> tuple[RunFolder, list[str]]:
     Returns
     -------
     RunFolder
-        Its manifest is the one wanted, but for the package versions, which stay.
+        Its manifest is the one wanted, but for the package versions and the tables of the latent
+        time to progression, which stay.
     list of str
         What has changed, to be told.
 
@@ -268,7 +269,8 @@ def _start(path: Path, manifest: Manifest) -> tuple[RunFolder, list[str]]:
                 f"begun with {name} {made_with}, now {manifest.packages.get(name)}: the statistics "
                 "are the same, the bytes of the files may not be"
             )
-    wanted = Manifest(**{**vars(manifest), "packages": there.packages})
+    kept = {"packages": there.packages, "progression": there.progression}
+    wanted = Manifest(**{**vars(manifest), **kept})
     folder = RunFolder(path, wanted)
     if wanted != there:
         _write_manifest(folder)

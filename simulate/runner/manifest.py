@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import Any
 
 from simulate.engine.philox import STREAM_VERSION
 from simulate.errors import ScenarioError, StoreError
+from simulate.runner.pack.course import progression_of
 from simulate.scenario.comparisons import planned_comparisons
+from simulate.scenario.endpoints import OS, PFS
 from simulate.scenario.hashes import data_hash, design_hash
+from simulate.scenario.hazards import Hazard
 from simulate.scenario.load import scenario_from_dict
 from simulate.scenario.models import Scenario
+from simulate.scenario.resolve import endpoints_of
 
 FORMAT = "simulate-run-folder"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 PACKAGES = ("simulate-trials", "numba", "numpy", "scipy", "pyarrow")
 ROWS = "rows"
 SUMMARY = "summary"
@@ -49,6 +53,10 @@ class Manifest:
         Versions that made the folder.
     scenario : dict
         As resolved, with every default filled in.
+    progression : list of dict
+        Of a scenario with both PFS and OS, the tables of the latent time to progression, by arm and
+        cell: months and slopes. Trials are simulated from these, not from tables made anew, which
+        another version of a package might make otherwise.
     """
 
     format: str
@@ -63,6 +71,7 @@ class Manifest:
     rows: list[dict[str, Any]]
     packages: dict[str, str]
     scenario: dict[str, Any]
+    progression: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def header(self) -> dict[str, Any]:
@@ -80,6 +89,8 @@ class Manifest:
     def to_bytes(self) -> bytes:
         """Write the manifest as JSON with its SHA-256; the same manifest gives the same bytes."""
         content = asdict(self)
+        if not self.progression:
+            del content["progression"]
         content["sha256"] = hashlib.sha256(_json(content)).hexdigest()
         return _json(content)
 
@@ -98,6 +109,31 @@ class Manifest:
         if (data_hash(scenario), design_hash(scenario)) != (self.data_hash, self.design_hash):
             raise StoreError("the manifest was altered: its scenario does not have its hashes")
         return scenario
+
+    def progression_hazards(self) -> dict[str, tuple[Hazard, ...]] | None:
+        """Hazards of the latent time to progression by arm, one a cell; None if there are none."""
+        if not self.progression:
+            return None
+        places: dict[str, dict[int, Hazard]] = {}
+        for table in self.progression:
+            hazard = Hazard(1.0, 1.0, tuple(table["months"]), tuple(table["slopes"]))
+            for arm, cells in table["cells"].items():
+                places.setdefault(arm, {}).update(dict.fromkeys(cells, hazard))
+        return {arm: tuple(cells[c] for c in sorted(cells)) for arm, cells in places.items()}
+
+
+def _progression(scenario: Scenario) -> list[dict[str, Any]]:
+    """Tables of the latent time to progression, each with the numbers of its cells by arm."""
+    if not {PFS, OS} <= set(endpoints_of(scenario)):
+        return []
+    tables: dict[Hazard, dict[str, list[int]]] = {}
+    for arm, hazards in progression_of(scenario).items():
+        for cell, hazard in enumerate(hazards):
+            tables.setdefault(hazard, {}).setdefault(arm, []).append(cell)
+    return [
+        {"cells": cells, "months": list(hazard.starts_months), "slopes": list(hazard.slopes)}
+        for hazard, cells in tables.items()
+    ]
 
 
 def new_manifest(scenario: Scenario, block_trials: int, keep: str) -> Manifest:
@@ -123,6 +159,7 @@ def new_manifest(scenario: Scenario, block_trials: int, keep: str) -> Manifest:
         ],
         packages={name: version(name) for name in PACKAGES},
         scenario=scenario.model_dump(mode="json", exclude_none=True),
+        progression=_progression(scenario),
     )
 
 

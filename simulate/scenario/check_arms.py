@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import product
 
+from simulate.scenario.assessed import Steps
 from simulate.scenario.distributions import Relative
 from simulate.scenario.draft import Draft
-from simulate.scenario.endpoints import TIMES
+from simulate.scenario.endpoints import PFS, TIMES
 from simulate.scenario.hazards import Hazard
 from simulate.scenario.kinds import EndpointByStratum, EndpointDistribution, StratumDistribution
+from simulate.scenario.latent import is_observed, latent_definition, latent_table
 from simulate.scenario.reading import Finding, Path
 from simulate.scenario.references import check_name, check_selector
 from simulate.scenario.resolve import Cell, definition_in, hazard_in, hazard_of, is_in
@@ -53,7 +55,12 @@ def _check_times(endpoint: str, draft: Draft, cells: tuple[Cell, ...] | None) ->
     """Check the distributions of a time to an event."""
     arms = draft.arms or {}
     given = {name: getattr(arm, endpoint) for name, arm in arms.items() if arm is not None}
-    tables = {name: table for name, table in given.items() if table is not None}
+    written = {name: table for name, table in given.items() if table is not None}
+    unseen = [f for name in written for f in _check_scales(endpoint, name, written[name], draft)]
+    if unseen:
+        yield from unseen
+        return
+    tables = {name: latent_table(table, steps_of(name, draft)) for name, table in written.items()}
     wrong = [
         finding
         for name in tables
@@ -67,6 +74,34 @@ def _check_times(endpoint: str, draft: Draft, cells: tuple[Cell, ...] | None) ->
                 _check_circles(endpoint, tables, cells) or _check_hazards(endpoint, tables, cells)
             )
     yield from wrong
+
+
+def steps_of(arm: str, draft: Draft) -> Steps | None:
+    """Steps of an arm's schedule of scans, in days; None where there is none."""
+    own = (draft.arms or {}).get(arm)
+    chosen = (None if own is None else own.assessments) or draft.assessments
+    return None if chosen is None else chosen.steps_in_days
+
+
+def _check_scales(
+    endpoint: str, arm: str, table: EndpointDistribution, draft: Draft
+) -> Iterator[Finding]:
+    """Check that scans can show the figures that are said to be seen through them."""
+    steps = steps_of(arm, draft)
+    for path, definition in _definitions(endpoint, arm, table):
+        if not is_observed(definition):
+            continue
+        if endpoint != PFS:
+            rule = "must be 'latent' or left out: deaths are seen on their day"
+            yield Finding((*path, "scale"), rule)
+        elif steps is None:
+            remedy = "add [assessments] with the schedule of the scans"
+            yield Finding((*path, "scale"), "needs a schedule of scans", remedy=remedy)
+        else:
+            try:
+                latent_definition(definition, steps)
+            except ValueError as error:
+                yield Finding(path, f"must have figures that scans can show: {error}", "")
 
 
 def _definitions(

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator, Mapping
 from functools import partial
 
-from simulate.scenario.check_arms import hazard_rule
+from simulate.scenario.check_arms import hazard_rule, steps_of
 from simulate.scenario.draft import Draft
 from simulate.scenario.endpoints import BUILT_IN, OS, PFS, RESPONSE, TIMES, Binary
+from simulate.scenario.latent import latent_table
 from simulate.scenario.models import Arm
 from simulate.scenario.progression import Infeasible, latent_progression
 from simulate.scenario.reading import Finding, Path
@@ -59,6 +60,24 @@ def check_endpoints(draft: Draft, cells: tuple[Cell, ...] | None) -> Iterator[Fi
             yield from check_name(binary, draft.binary_endpoints, "a binary endpoint", at)
             yield from _check_rate(at, table, draft, cells)
     yield from _check_correlations(draft)
+    yield from _check_assessments(draft)
+
+
+def _check_assessments(draft: Draft) -> Iterator[Finding]:
+    """Check that all arms are scanned, and that there is something that scans show."""
+    arms = {name: arm for name, arm in (draft.arms or {}).items() if arm is not None}
+    own = [name for name, arm in arms.items() if arm.assessments is not None]
+    if draft.assessments is None and own and len(own) < len(arms):
+        others = ", ".join(name for name in arms if name not in own)
+        rule = f"must be given for all arms, and {others} has none"
+        remedy = "add [assessments], which holds for all arms without their own"
+        yield Finding(("arms", own[0], "assessments"), rule, "", remedy)
+    known = known_endpoints(draft)
+    if known is not None and (own or draft.assessments is not None):
+        path: Path = ("assessments",) if draft.assessments else ("arms", own[0], "assessments")
+        if PFS not in known and (OS in known or RESPONSE not in known):
+            rule = "needs progression-free survival, which scans show, in the arms"
+            yield Finding(path, rule, "", "add it, or remove the scans")
 
 
 def _check_same(name: str, arm: Arm, arms: Mapping[str, Arm], draft: Draft) -> Iterator[Finding]:
@@ -139,7 +158,10 @@ def check_feasible(draft: Draft, cells: tuple[Cell, ...] | None) -> Iterator[Fin
     if known is None or chosen is None or cells is None or not {PFS, OS} <= set(known):
         return
     arms = {name: arm for name, arm in (draft.arms or {}).items() if arm is not None}
-    tables = {e: {name: getattr(arm, e) for name, arm in arms.items()} for e in TIMES}
+    tables = {
+        e: {n: latent_table(getattr(arm, e), steps_of(n, draft)) for n, arm in arms.items()}
+        for e in TIMES
+    }
     seen = set()
     horizon = horizon_of(chosen.horizon_months, draft)
     for name in arms:

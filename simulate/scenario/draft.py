@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from simulate.scenario.assessments import Assessments
 from simulate.scenario.endpoints import BinaryEndpoint, Correlations
 from simulate.scenario.hypotheses import ArmEstimate, Hypothesis
 from simulate.scenario.looks import Analysis
@@ -60,6 +61,7 @@ class Draft:
     binary_endpoints: dict[str, BinaryEndpoint | None] | None
     strata: dict[str, Factor | None] | None
     joint_prevalence: dict[str, JointPrevalence | None] | None
+    assessments: Assessments | None
     accrual: Accrual | None
     randomisation: Randomisation | None
     follow_up: FollowUp | None

@@ -9,11 +9,11 @@ import numpy as np
 
 from simulate.scenario.binary_tests import ExactBinomialTest, ProportionsTest
 from simulate.scenario.comparisons import constant_log_hazard_ratio
-from simulate.scenario.endpoints import TIMES
+from simulate.scenario.endpoints import PFS, RESPONSE, TIMES
 from simulate.scenario.hazards import FloatArray, Hazard
 from simulate.scenario.hypotheses import ArmEstimate, Hypothesis
 from simulate.scenario.models import Scenario
-from simulate.scenario.resolve import endpoint_rates, event_hazards, strata_cells
+from simulate.scenario.resolve import endpoint_rates, event_hazards, is_assessed, strata_cells
 from simulate.scenario.survival_tests import (
     LandmarkTest,
     LogrankTest,
@@ -40,17 +40,25 @@ def true_value(scenario: Scenario, name: str) -> float | None:
     -------
     float or None
         On the scale of the estimate, over all strata; of a rate, the eventual one. None where there
-        is no single value. An infinite median is infinite.
+        is no single value, or it is one seen through scans. An infinite median is infinite.
     """
     if name in scenario.estimates:
-        return _of_estimate(scenario, scenario.estimates[name])
+        estimate = scenario.estimates[name]
+        return None if _is_seen(scenario, estimate.endpoint) else _of_estimate(scenario, estimate)
     hypothesis = scenario.hypotheses[name]
     test = hypothesis.test
+    if _is_seen(scenario, hypothesis.endpoint) and test.effect != "log_hazard_ratio":
+        return None
     if test.effect == "log_hazard_ratio":
         return constant_log_hazard_ratio(scenario, name)
     if isinstance(test, ProportionsTest | ExactBinomialTest):
         return _of_rates(scenario, hypothesis)
     return _of_curves(scenario, hypothesis)
+
+
+def _is_seen(scenario: Scenario, endpoint: str) -> bool:
+    """Whether an endpoint is seen through scans."""
+    return endpoint in {PFS, RESPONSE} and is_assessed(scenario)
 
 
 def null_value(hypothesis: Hypothesis) -> float:
@@ -82,7 +90,10 @@ def null_holds(scenario: Scenario, hypothesis: str) -> bool | None:
         return None if log_hr is None else log_hr > math.log(null_value(chosen)) - _ROUNDING
     if isinstance(test, ProportionsTest):
         return _difference(scenario, chosen) < test.null_difference + _ROUNDING
-    value = true_value(scenario, hypothesis)
+    if test.effect in {"rate"}:
+        value: float | None = _of_rates(scenario, chosen)
+    else:
+        value = _of_curves(scenario, chosen)
     return None if value is None else value < null_value(chosen) + _ROUNDING
 
 

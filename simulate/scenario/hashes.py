@@ -41,7 +41,7 @@ def data_hash(scenario: Scenario) -> str:
     )
     content = {name: _canonical(getattr(scenario, name), name) for name in tables}
     # Tables that came later: scenarios without them keep the hashes they had.
-    for name in ("binary_endpoints", "estimates"):
+    for name in ("assessments", "binary_endpoints", "estimates"):
         if getattr(scenario, name):
             content[name] = _canonical(getattr(scenario, name), name)
     if scenario.correlations != Correlations():

@@ -29,20 +29,13 @@ COMPONENTS = ("exponential", "weibull", "piecewise_exponential")
 DISTRIBUTIONS = (*COMPONENTS, "mixture")
 
 
-def _is_latent(value: Any) -> Any:
-    if not (isinstance(value, str) and value == "latent"):
-        rule = "must be 'latent': 'observed' needs an assessment schedule, not available yet"
-        raise rule_error(rule)
-    return value
-
-
 class Scaled(Table):
     """What an endpoint's distribution says of its figures."""
 
-    scale: Annotated[Literal["latent"], BeforeValidator(_is_latent)] = Field(
+    scale: Literal["latent", "observed"] = Field(
         default="latent",
-        description="Whether the figures are those of the true times (latent) or of the times "
-        "seen through the scans (not available yet).",
+        description="Whether the medians and survival probabilities are those of the true times "
+        "(latent) or of the times seen through the scans of [assessments] (observed).",
     )
 
 

@@ -8,7 +8,12 @@ from typing import NamedTuple
 from simulate.scenario.composite import Composite, marginal_hazard_ratios
 from simulate.scenario.distributions import Relative
 from simulate.scenario.models import Scenario
-from simulate.scenario.resolve import composite_in, definition_in, strata_cells
+from simulate.scenario.resolve import (
+    composite_in,
+    definition_in,
+    endpoint_tables,
+    strata_cells,
+)
 from simulate.scenario.tabulation import marginal_hazard
 
 # Shares of the other arm's patients; the first stands for the start.
@@ -59,7 +64,7 @@ def marginal_effects(
         By effect, the names of the cells that have it. Arms without frailty, cure or mixture are
         not among them.
     """
-    tables = {name: getattr(arm, endpoint) for name, arm in scenario.arms.items()}
+    tables = endpoint_tables(scenario, endpoint)
     found: dict[MarginalEffect, tuple[str, ...]] = {}
     for name, table in tables.items():
         for cell in strata_cells(scenario):

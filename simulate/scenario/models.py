@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
+from simulate.scenario.assessments import Assessments
 from simulate.scenario.distributions import steps_in_order
 from simulate.scenario.endpoints import Binary, BinaryEndpoint, Correlations, Response
 from simulate.scenario.hypotheses import ArmEstimate, Hypothesis
@@ -53,6 +54,9 @@ class Arm(Sourced):
     )
     dropout: DropoutDistribution | None = Field(
         default=None, description="Time from randomisation to dropout; absent: nobody drops out."
+    )
+    assessments: Assessments | None = Field(
+        default=None, description="When this arm is scanned, if not as the others are."
     )
 
 
@@ -182,6 +186,11 @@ class Scenario(Table):
     joint_prevalence: dict[Name, JointPrevalence] = Field(
         default={},
         description="Prevalence of every cell, where the factors are not independent.",
+    )
+    assessments: Assessments | None = Field(
+        default=None,
+        description="When patients are scanned; absent: progression and response are seen when "
+        "they happen.",
     )
     accrual: Accrual = Field(description="How patients enter.")
     randomisation: Randomisation = Field(

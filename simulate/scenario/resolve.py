@@ -22,6 +22,7 @@ from simulate.scenario.kinds import (
     Mixture,
     StratumDistribution,
 )
+from simulate.scenario.latent import latent_table
 from simulate.scenario.models import Factor, JointPrevalence, Scenario
 from simulate.scenario.progression import LatentProgression, latent_progression
 from simulate.scenario.tabulation import RealFunction, marginal_hazard
@@ -136,12 +137,27 @@ def event_hazards(
     dict of str to tuple of Hazard
         By arm, one hazard a cell, in the order of `strata_cells`.
     """
-    tables = {name: getattr(arm, endpoint) for name, arm in scenario.arms.items()}
+    tables = endpoint_tables(scenario, endpoint)
     cells = strata_cells(scenario)
     return {
         arm: tuple(hazard_in(tables, arm, cell.levels, log, exp) for cell in cells)
         for arm in tables
     }
+
+
+def endpoint_tables(scenario: Scenario, endpoint: str) -> dict[str, EndpointDistribution]:
+    """Tables of the arms for an endpoint, with latent figures in place of observed ones."""
+    found = {}
+    for name, arm in scenario.arms.items():
+        chosen = arm.assessments or scenario.assessments
+        steps = None if chosen is None else chosen.steps_in_days
+        found[name] = latent_table(getattr(arm, endpoint), steps)
+    return found
+
+
+def is_assessed(scenario: Scenario) -> bool:
+    """Whether progression and response are seen through scans."""
+    return any(arm.assessments or scenario.assessments for arm in scenario.arms.values())
 
 
 def hazard_in(

@@ -23,10 +23,9 @@ from twins.slow_assessments import (
 from twins.slow_random import PURPOSES, address
 
 from simulate.engine import assessments
-from simulate.engine.arrays import FloatArray
+from simulate.engine.arrays import FloatArray, Schedule
 from simulate.engine.visits import (
     ArmSchedule,
-    Schedule,
     draw_visit,
     first_visit,
     new_schedule,

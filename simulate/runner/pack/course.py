@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from simulate.engine.arrays import Course, Hazards
+from simulate.engine.arrays import Course, Hazards, Schedule
+from simulate.engine.visits import ArmSchedule, new_schedule
 from simulate.runner.pack.hazards import pack_hazards
 from simulate.runner.pack.values import exp, floats, log
 from simulate.scenario.endpoints import OS, PFS, RESPONSE, TIMES
@@ -17,14 +18,18 @@ from simulate.scenario.resolve import (
     endpoint_rates,
     endpoints_of,
     event_hazards,
+    is_assessed,
     progression_hazards,
     response_time_hazards,
     strata_cells,
 )
 
+Progression = Mapping[str, Sequence[Hazard]]
+"""Hazards of the latent time to progression by arm, one a cell."""
 
-def pack_course(scenario: Scenario) -> Course:
-    """Endpoints of a scenario, and how they go together."""
+
+def pack_course(scenario: Scenario, progression: Progression | None = None) -> Course:
+    """Endpoints of a scenario, and how they go together; see `pack`."""
     arms = list(scenario.arms)
     cells = strata_cells(scenario)
     endpoints = endpoints_of(scenario)
@@ -41,7 +46,7 @@ def pack_course(scenario: Scenario) -> Course:
     nobody = {arm: [None] * len(cells) for arm in arms}
     first: Mapping[str, Sequence[Hazard | None]] = nobody
     if has_both:
-        first = progression_hazards(scenario, log=log, exp=exp)
+        first = progression_of(scenario) if progression is None else progression
     elif first_endpoints := [name for name in TIMES if name in endpoints]:
         first = event_hazards(scenario, first_endpoints[0], log=log, exp=exp)
     deaths = event_hazards(scenario, OS, log=log, exp=exp) if has_both else nobody
@@ -60,6 +65,8 @@ def pack_course(scenario: Scenario) -> Course:
         response_times=packed(times),
         needs_scores=int(any([loadings[0], loadings[2], loadings[3], *with_response])),
         loadings=floats(loadings),
+        is_assessed=int(is_assessed(scenario)),
+        schedule=_schedule(scenario),
         n_binary=len(binary),
         binary_rate=np.array(
             [rates(name) for name in scenario.binary_endpoints], dtype=np.float64
@@ -67,6 +74,30 @@ def pack_course(scenario: Scenario) -> Course:
         binary_month=floats(b.assessed_months for b in binary),
         binary_correlation=floats(with_response),
     )
+
+
+def progression_of(scenario: Scenario) -> dict[str, tuple[Hazard, ...]]:
+    """Hazards of the latent time to progression, from hazards with the engine's bits."""
+    return progression_hazards(scenario, log=log, exp=exp)
+
+
+def _schedule(scenario: Scenario) -> Schedule:
+    """When the arms are scanned."""
+    arms = []
+    for arm in scenario.arms.values():
+        chosen = arm.assessments or scenario.assessments
+        if chosen is None:
+            arms.append(ArmSchedule([(0, 1)]))  # not used
+            continue
+        arms.append(
+            ArmSchedule(
+                chosen.steps_in_days,
+                chosen.window_days,
+                chosen.missed_probability,
+                chosen.confirm_response,
+            )
+        )
+    return new_schedule(arms)
 
 
 def endpoint_numbers(scenario: Scenario) -> dict[str, int]:

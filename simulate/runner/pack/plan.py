@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from simulate.engine import arrays as engine
 from simulate.engine.arrays import FloatArray, IntArray, Plan
 from simulate.runner.pack.accrual import accrual_steps, evenly_spaced_entries
-from simulate.runner.pack.course import pack_course
+from simulate.runner.pack.course import Progression, pack_course
 from simulate.runner.pack.hazards import pack_hazards
 from simulate.runner.pack.hypotheses import pack_hypotheses
 from simulate.runner.pack.looks import Nodes
@@ -28,13 +28,16 @@ from simulate.scenario.resolve import dropout_hazards, strata_cells
 from simulate.scenario.survival_tests import MaxComboTest, OfCurves, WeightedLogrankTest
 
 
-def pack(scenario: Scenario) -> Plan:
+def pack(scenario: Scenario, progression: Progression | None = None) -> Plan:
     """Arrays of a scenario for the engine.
 
     Parameters
     ----------
     scenario : Scenario
         A validated scenario.
+    progression : mapping of str to sequence of Hazard, optional
+        Hazards of the latent time to progression by arm, one a cell, of a scenario with both PFS
+        and OS; tabulated anew if not given.
 
     Returns
     -------
@@ -63,7 +66,7 @@ def pack(scenario: Scenario) -> Plan:
         stratum_upper=_upper_limits([cell.prevalence for cell in cells]),
         arrangements=_arrangements(scenario),
         within_strata=int(scenario.randomisation.within_strata),
-        course=pack_course(scenario),
+        course=pack_course(scenario, progression),
         dropouts=pack_hazards([dropouts[arm] for arm in arms for _ in cells]),
         maximum_follow_up=math.inf if follow_up is None else follow_up.maximum_months,
         first_node=integers(nodes.first),

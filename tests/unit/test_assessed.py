@@ -7,15 +7,15 @@ import math
 import numpy as np
 import pytest
 
-from simulate.design.assessed import (
+from simulate.engine import assessments
+from simulate.engine.visits import ArmSchedule, new_schedule
+from simulate.scenario.assessed import (
     DAYS_PER_MONTH,
     latent_landmark,
     latent_median_range,
     observed_survival,
     scans_around,
 )
-from simulate.engine import assessments
-from simulate.engine.visits import ArmSchedule, new_schedule
 from simulate.scenario.hazards import FloatArray, Hazard
 
 EIGHT_THEN_TWELVE = ((0, 56), (336, 84))

@@ -1,0 +1,134 @@
+"""Arms in words: their endpoints, and what the joint model implies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from simulate.report.distributions_in_words import definition_text
+from simulate.report.wording import number, status_text, stratum_text
+from simulate.results.implied import implied_by_model
+from simulate.scenario.assessed import latent_median_range
+from simulate.scenario.assessments import Assessments
+from simulate.scenario.endpoints import Binary
+from simulate.scenario.latent import is_observed
+from simulate.scenario.marginal_effects import START, MarginalEffect, marginal_effects
+from simulate.scenario.models import Scenario
+from simulate.scenario.resolve import event_hazards, times_of
+
+
+def arms_in_words(scenario: Scenario) -> Iterator[str]:
+    """Endpoints and dropout of every arm."""
+    for name, arm in scenario.arms.items():
+        yield f"{name} ({arm.label})" if arm.label else name
+        for endpoint in times_of(scenario):
+            yield from _times(scenario, name, endpoint)
+        if arm.response is not None:
+            yield from _rates("response", arm.response)
+            time = arm.response.time_to_response
+            yield f"    time to response: {definition_text(time)}, if before progression and death"
+        for binary, table in arm.binary.items():
+            yield from _rates(scenario.binary_endpoints[binary].label or binary, table)
+        if arm.assessments is not None:
+            yield f"  {scans_text(arm.assessments)}"
+        if arm.dropout is None:
+            yield "  dropout: none"
+        else:
+            yield f"  dropout: {definition_text(arm.dropout)}{status_text(arm.dropout.status)}"
+
+
+def _times(scenario: Scenario, arm: str, endpoint: str) -> Iterator[str]:
+    """Distribution of a time to an event in an arm."""
+    table = getattr(scenario.arms[arm], endpoint)
+    yield f"  {endpoint.upper()}: {definition_text(table)}{status_text(table.status)}"
+    for entry in table.by_stratum.values():
+        where = stratum_text(entry.stratum)
+        yield f"    where {where}: {definition_text(entry)}{status_text(entry.status)}"
+    hazards = event_hazards(scenario, endpoint)[arm]
+    medians = {number(float(hazard.quantile(0.5)), 4) for hazard in hazards}
+    if is_observed(table):
+        latent = " or ".join(sorted(medians))
+        yield f"    as seen through the scans; latent median {latent} months{_range(scenario, arm)}"
+    elif len(medians) == 1 and (getattr(table, "median_months", None) is None or _changed(table)):
+        yield f"    median {medians.pop()} months"
+    for effect, cells in marginal_effects(scenario, endpoint).items():
+        if effect.arm == arm:
+            yield f"    {_marginal_text(effect, [cell for cell in cells if cell])}"
+
+
+def _range(scenario: Scenario, arm: str) -> str:
+    """Latent medians that scans show as the one stated."""
+    chosen = scenario.arms[arm].assessments or scenario.assessments
+    median = getattr(scenario.arms[arm].pfs, "median_months", None)
+    if median is None or chosen is None:
+        return ""
+    low, high = latent_median_range(median, chosen.steps_in_days)
+    return f", the middle of {low:.2f} to {high:.2f}, which are all seen as {number(median)}"
+
+
+def _changed(table: object) -> bool:
+    """Whether frailty or a cured fraction changes the figures that a table states."""
+    return any(getattr(table, key, None) is not None for key in ("cured", "frailty_variance"))
+
+
+def _marginal_text(effect: MarginalEffect, cells: list[str]) -> str:
+    """Marginal hazard ratios beside the conditional one."""
+    ratios = ", ".join(
+        f"{number(ratio, 3)} at month {number(month, 3)}" if share > START else number(ratio, 3)
+        for share, month, ratio in zip(effect.shares, effect.months, effect.marginal, strict=True)
+    )
+    where = f" where {'; '.join(cells)}" if cells else ""
+    return f"marginal hazard ratio{where}: at the start {ratios}"
+
+
+def implied_in_words(scenario: Scenario) -> Iterator[str]:
+    """Correlations of the joint model, and what follows for PFS, OS and time to response."""
+    rows = implied_by_model(scenario)
+    if not rows:
+        return
+    chosen = scenario.correlations
+    given = {
+        "progression and OS": chosen.progression_os,
+        "progression and response": chosen.progression_response,
+        "OS and response": chosen.os_response,
+    }
+    stated = [f"{number(value)} of {name}" for name, value in given.items() if value != 0.0]
+    yield "correlations of the normal scores: " + (", ".join(stated) or "none")
+    for name, endpoint in scenario.binary_endpoints.items():
+        if endpoint.response_correlation != 0.0:
+            label = endpoint.label or name
+            yield f"  {number(endpoint.response_correlation)} of {label} and response"
+    for row in rows:
+        parts = []
+        if row.probability_equal is not None and row.correlation is not None:
+            parts.append(f"P(PFS = OS) {row.probability_equal:.3f}")
+            if math.isfinite(row.correlation):
+                parts.append(f"correlation of PFS and OS {row.correlation:.3f}")
+        if row.response_quartiles:
+            quarter, half, most = (number(month, 3) for month in row.response_quartiles)
+            parts.append(f"median time to response {half} months (quartiles {quarter}, {most})")
+        where = f" where {row.cell}" if row.cell else ""
+        yield f"{row.arm}{where}: {'; '.join(parts)}"
+
+
+def scans_text(assessments: Assessments) -> str:
+    """A schedule of scans."""
+    steps = [
+        f"every {number(step.every_weeks, 4)} weeks"
+        + (f" from week {number(step.from_week, 4)}" if step.from_week > 0 else "")
+        for step in assessments.schedule
+    ]
+    text = f"scanned {', '.join(steps)}"
+    if assessments.window_days:
+        text += f", up to {assessments.window_days} days early or late"
+    if assessments.missed_probability:
+        text += f", each missed with probability {number(assessments.missed_probability)}"
+    return text + ("; responses need confirmation" if assessments.confirm_response else "")
+
+
+def _rates(label: str, table: Binary) -> Iterator[str]:
+    """Rate of a binary endpoint in an arm."""
+    yield f"  {label}: {number(table.rate)}{status_text(table.status)}"
+    for entry in table.by_stratum.values():
+        where = stratum_text(entry.stratum)
+        yield f"    where {where}: {number(entry.rate)}{status_text(entry.status)}"

@@ -1,0 +1,96 @@
+"""What a joint model of endpoints implies beyond the marginals that it is given by."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from simulate.design.joint_implied import implied, response_time_cdf
+from simulate.scenario.endpoints import OS, PFS, RESPONSE
+from simulate.scenario.hazards import Hazard
+from simulate.scenario.models import Scenario
+from simulate.scenario.progression import LatentProgression, latent_progression
+from simulate.scenario.resolve import (
+    endpoints_of,
+    event_hazards,
+    joint_horizon,
+    response_time_hazards,
+    strata_cells,
+)
+
+QUARTILES = (0.25, 0.5, 0.75)
+_STEPS = 40
+
+
+class ImpliedByModel(NamedTuple):
+    """What the joint model implies for one arm in one cell.
+
+    Attributes
+    ----------
+    arm, cell : str
+        Names; the cell's is empty without strata, or where all cells are alike.
+    probability_equal, correlation : float or None
+        P(PFS = OS), which is death without progression, and the correlation of the two (NaN where
+        some never die); None without both endpoints.
+    response_quartiles : tuple of float
+        Months by which a quarter, half and three quarters of the responders have responded; empty
+        without response.
+    """
+
+    arm: str
+    cell: str
+    probability_equal: float | None
+    correlation: float | None
+    response_quartiles: tuple[float, ...]
+
+
+def implied_by_model(scenario: Scenario) -> list[ImpliedByModel]:
+    """What the joint model of a scenario implies, by arm, and by cell where cells differ."""
+    endpoints = endpoints_of(scenario)
+    both = {PFS, OS} <= set(endpoints)
+    has_response = RESPONSE in endpoints and (PFS in endpoints or OS in endpoints)
+    if not both and not has_response:
+        return []
+    first = event_hazards(scenario, PFS if PFS in endpoints else OS)
+    deaths = event_hazards(scenario, OS) if both else first
+    times = response_time_hazards(scenario) if has_response else first
+    found: list[ImpliedByModel] = []
+    for arm in scenario.arms:
+        parts: dict[tuple[Hazard, Hazard, Hazard], str] = {}
+        for cell, hazards in zip(
+            strata_cells(scenario),
+            zip(first[arm], deaths[arm], times[arm], strict=True),
+            strict=True,
+        ):
+            parts.setdefault(hazards, cell.name)
+        for (pfs, os, time), name in parts.items():
+            where = name if len(parts) > 1 else ""
+            equal, correlation = _of_both(scenario, pfs, os) if both else (None, None)
+            quartiles = _response_quartiles(time, pfs) if has_response else ()
+            found.append(ImpliedByModel(arm, where, equal, correlation, quartiles))
+    return found
+
+
+def _of_both(scenario: Scenario, pfs: Hazard, os: Hazard) -> tuple[float, float]:
+    """P(PFS = OS), and the correlation of the two."""
+    rho = scenario.correlations.progression_os
+    progression = latent_progression(pfs, os, rho, joint_horizon(scenario))
+    # The checks of a scenario have found it feasible.
+    assert isinstance(progression, LatentProgression)
+    of_model = implied(pfs, os, progression)
+    return of_model.probability_equal, of_model.correlation
+
+
+def _response_quartiles(time: Hazard, first_event: Hazard) -> tuple[float, ...]:
+    """Quartiles of the time to response on condition that it comes first, by bisection."""
+    found = []
+    for share in QUARTILES:
+        # Coming first makes it shorter.
+        low, high = 0.0, float(time.quantile(share))
+        for _ in range(_STEPS):
+            middle = 0.5 * (low + high)
+            below = float(np.asarray(response_time_cdf([middle], time, first_event))[0]) < share
+            low, high = (middle, high) if below else (low, middle)
+        found.append(0.5 * (low + high))
+    return tuple(found)
