@@ -20,15 +20,16 @@ from simulate.runner.cohorts import MadeCohort, made_cohorts
 from simulate.runner.pack import endpoint_numbers, pack
 from simulate.scenario.endpoints import OS, PFS, RESPONSE
 from simulate.scenario.models import MOST_TRIALS, Scenario
-from simulate.scenario.resolve import strata_cells
+from simulate.scenario.resolve import is_assessed, strata_cells
 
 
 @dataclass(frozen=True, eq=False)
 class Cohort:
     """All planned patients of one simulated trial, in order of entry, with their whole courses.
 
-    Arrays have a place for each patient, (n_patients,), and are read-only. Times are latent: those
-    that a patient would have without dropout, end of follow-up or cutoff; infinite is never.
+    Arrays have a place for each patient, (n_patients,), and are read-only. Times are those that a
+    patient would have without dropout, end of follow-up or cutoff; infinite is never. Where there
+    are scans, progression-free survival and response are what the scans show.
 
     Attributes
     ----------
@@ -94,20 +95,23 @@ class Cohort:
 
     @property
     def progression(self) -> FloatArray:
-        """Months to progression, also where death comes first; needs both ``pfs`` and ``os``."""
+        """Months to progression itself, seen or not, also after death; needs ``pfs`` and ``os``."""
         for endpoint in (PFS, OS):
             self._event(endpoint)
         return self._made.patients.progression
 
     @property
     def response_time(self) -> FloatArray:
-        """Months from randomisation to response."""
-        return self._event(RESPONSE)
+        """Months from randomisation to response, or to the scan that first shows it."""
+        if not is_assessed(self.scenario):
+            return self._event(RESPONSE)
+        first_shown = self._made.patients.response
+        return _read_only(np.where(self.responded, first_shown, np.inf))
 
     @property
     def responded(self) -> BoolArray:
-        """Who responds, ever."""
-        return _read_only(np.isfinite(self.response_time))
+        """Who responds, ever; where responses must be confirmed, who has one that is."""
+        return _read_only(np.isfinite(self._event(RESPONSE)))
 
     @property
     def duration_of_response(self) -> FloatArray:

@@ -126,5 +126,6 @@ def test_falling_hazard_favours_late_weights() -> None:
     file = ROOT / "scenarios" / "belzutifan-vs-sunitinib-non-proportional.toml"
     result = simulate.run(file, trials=20_000)
     # The hazards cross: early events speak against the arm that is better in the end.
-    assert result.power("logrank").value < 0.6 < 0.8 < result.power("late").value
+    assert result.power("logrank").value < 0.6
+    assert result.power("late").value > 0.8
     assert result.power("restricted_mean").value < result.power("milestone").value

@@ -119,6 +119,24 @@ def test_course_of_a_patient_holds_together(cohort: Cohort) -> None:
     assert np.all(np.diff(cohort.entry) >= 0)
 
 
+def test_scans_show_responses_that_count_once_confirmed() -> None:
+    scan = {"from_week": 0, "every_weeks": 8}
+    seen = {"schedule": [scan], "window_days": 3, "confirm_response": True}
+    for cohort in cohorts(scenario_from_dict(JOINT | {"assessments": seen})):
+        _assert_is_replay(cohort.scenario, cohort)
+        responded = cohort.responded
+        assert 0 < responded.sum() < 120
+        assert np.all(np.isinf(cohort.response_time[~responded]))
+        assert np.all(cohort.duration_of_response[responded] > 0)
+        # It counts from a later scan than it is dated at.
+        counts = cohort.cut(1000.0, "response")
+        known = counts.is_event
+        assert np.all(responded[known])
+        assert np.all(counts.months[known] > cohort.response_time[known])
+        # Deaths are seen on their day, progression by a scan.
+        assert np.all(cohort.pfs >= np.minimum(cohort.progression, cohort.os) - 1 / 30)
+
+
 def test_names_are_those_of_the_scenario(cohort: Cohort) -> None:
     assert cohort.arms == ("new", "old")
     assert cohort.endpoints == ("pfs", "os", "response", "pain")
