@@ -29,6 +29,9 @@ _LAST_MONTH = 1e9
 _CUBIC_ERROR = 2e-8
 _LINE_ERROR = 7e-8
 _NEGLIGIBLE_RISE = 5e-9
+# No panel is divided that is shorter in proportion to its month: rounding of months would show in
+# hazards of millions a month.
+_SHORTEST = 1e-11
 # exp(-700) and exp(600) are still far from what a double cannot hold.
 _HIGHEST_CUMULATIVE = 700.0
 _HIGHEST_LOG_CLOCK = 600.0
@@ -142,8 +145,8 @@ class _Tabulation:
         return goes_on and point.survival - self._plateau <= _REMAINING
 
     def _first_month(self) -> float:
-        """Month before which no piece but the first starts and hardly anything happens."""
-        month = min([self._scale, *self._starts[1:2]])
+        """Month before which hardly anything happens."""
+        month = self._scale
         while self._at(month, self._pieces_at(month)).cumulative > _NEGLIGIBLE_RISE:
             month *= 0.5
         return month
@@ -155,7 +158,9 @@ class _Tabulation:
         ends = [right]
         while ends:
             right = ends[-1]
-            if left.survival * (right.cumulative - left.cumulative) <= _NEGLIGIBLE_RISE:
+            rise = left.survival * (right.cumulative - left.cumulative)
+            short = right.month - left.month <= _SHORTEST * right.month
+            if short or rise <= _NEGLIGIBLE_RISE:
                 yield left.month, left.cumulative
                 left = ends.pop()
                 continue

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import struct
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,7 @@ from simulate.scenario.composite import Composite, marginal_hazard_ratios
 from simulate.scenario.hazards import Hazard
 from simulate.scenario.marginal_effects import marginal_effects
 from simulate.scenario.models import Scenario
-from simulate.scenario.resolve import dropout_hazards, event_hazards
+from simulate.scenario.resolve import composite_in, dropout_hazards, event_hazards
 from simulate.scenario.tabulation import ShapeError, marginal_hazard
 
 FloatArray = NDArray[np.float64]
@@ -65,7 +65,7 @@ def h_weibull(t: FloatArray) -> FloatArray:
 
 def h_steps(t: FloatArray) -> FloatArray:
     total = np.zeros_like(t)
-    for (start, rate), (end, _) in pairwise([*STEPS, (math.inf, 0.0)]):
+    for (start, rate), (end, _) in itertools.pairwise([*STEPS, (math.inf, 0.0)]):
         total += rate * np.clip(t - start, 0.0, end - start)
     return total
 
@@ -222,7 +222,9 @@ def test_the_median_is_that_of_the_uncured_at_frailty_1() -> None:
 
 def test_weights_need_sum_to_1_only_nearly() -> None:
     third = RATED | {"weight": 0.3333333333}
-    mixture = {"distribution": "mixture", "components": [third, third, third]}
+    mixture: Table = {"distribution": "mixture", "components": [third, third, third]}
+    tables = {name: arm.pfs for name, arm in arms(relative("old", 0.5), mixture).arms.items()}
+    assert math.fsum(composite_in(tables, "new", {}).weights) == pytest.approx(1.0, abs=1e-15)
     assert_survival(resolved(mixture), survivors(h_rated))
 
 
@@ -511,6 +513,41 @@ def test_extreme_rates_end_one_way_or_the_other(rate: float) -> None:
     extreme = Composite((1.0,), (Hazard(1.0, 1.0, (0.0,), (rate,)),), 0.5, 0.1)
     hazard = marginal_hazard(extreme)
     assert hazard.survival(1.0 / rate * 1e-6) == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("rate", [1e4, 1e6, 1e8, 1e12, 1e100])
+def test_a_late_hazard_as_good_as_infinite_takes_no_endless_table(rate: float) -> None:
+    late = Composite((1.0,), (Hazard(1.0, 1.0, (0.0, 6.0), (0.1, rate)),), 0.5)
+    hazard = marginal_hazard(late)
+    assert len(hazard.slopes) < 50_000
+    assert hazard.survival(6.0) == pytest.approx(1.3**-2.0, abs=TOLERANCE)
+    # On the way down, as far as survival and months are right.
+    for share in (0.1, 0.01):
+        fallen = 6.0 + ((share**-0.5 - 1.0) / 0.5 - 0.6) / rate
+        assert hazard.quantile(1.0 - share) == pytest.approx(fallen, abs=1e-10 + 1e-4 / rate)
+
+
+def test_steep_components_over_long_times_stay_within_floating_point() -> None:
+    steep = Hazard(100.0, 0.1, (0.0,), (1.0,))
+    both = Composite((0.5, 0.5), (steep, Hazard(1.0, 1.0, (0.0,), (1e-3,))))
+    months = np.array([0.2, 10.0, 1e3, 1e4])
+    expected = 0.5 * np.exp(-1e-3 * months)
+    np.testing.assert_allclose(
+        marginal_hazard(both).survival(months), expected, rtol=0, atol=TOLERANCE
+    )
+    alone = Composite((1.0,), (steep,), frailty_variance=1e-6)
+    assert marginal_hazard(alone).survival(0.2) == pytest.approx(0.0, abs=TOLERANCE)
+    twice = Composite((0.5, 0.5), (steep, steep))
+    assert marginal_hazard(twice).survival(0.2) == pytest.approx(0.0, abs=TOLERANCE)
+
+
+def test_rounding_lets_no_cumulative_hazard_fall() -> None:
+    signs = itertools.cycle((1.0, -1.0, -1.0))
+    paused = Hazard(1.0, 1.0, (0.0, 5.0, 90.0), (0.02, 0.0, 0.1))
+    composite = Composite((1.0,), (paused,), cured=0.5)
+    table = marginal_hazard(composite, lambda x: math.log(x) + 1e-14 * next(signs))
+    assert min(table.slopes) == 0.0
+    assert table.survival(80.0) == pytest.approx(0.5 + 0.5 * math.exp(-0.1), abs=TOLERANCE)
 
 
 def test_figures_beyond_floating_point_are_an_error() -> None:
