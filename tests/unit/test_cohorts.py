@@ -198,6 +198,13 @@ def test_a_look_that_does_not_take_place_has_no_cutoff(cohort: Cohort) -> None:
     assert cohort.cutoff("last") == cohort.cutoff("first") + 9.0
 
 
+def test_looks_are_timed_where_nothing_is_tested(cohort: Cohort) -> None:
+    untested = next(cohorts(scenario_from_dict(JOINT | {"hypotheses": {}})))
+    for analysis in JOINT["analyses"]:
+        months = np.array([untested.cutoff(analysis), cohort.cutoff(analysis)])
+        assert np.array_equal(months[0], months[1], equal_nan=True)
+
+
 def test_scenarios_may_lack_endpoints() -> None:
     data = deepcopy(JOINT)
     del data["correlations"], data["binary_endpoints"], data["analyses"]["first"]
