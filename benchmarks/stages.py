@@ -91,7 +91,7 @@ def _analyse(plan: Plan, workspace: Workspace, cutoff: float, last: int) -> floa
     patients = workspace.patients
     risk_sets = workspace.risk_sets
     experimental_arm = plan.hypotheses.experimental_arm[0]
-    n = count_entered(patients.entry, plan.n_patients, cutoff)
+    n = count_entered(patients.entry, plan.n_patients, 0.0, cutoff)
     counts, _ = count_outcomes(
         patients.arm,
         patients.outcome[0],

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from twins.feature_scenarios import arriving, feature_scenario
-from twins.slow_patients import entries_of, time_at
+from twins.slow_course import time_at
+from twins.slow_patients import entries_of
 
 from simulate.engine import arrays, times
 from simulate.engine.workspace import new_workspace
