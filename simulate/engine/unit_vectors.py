@@ -72,11 +72,11 @@ def _add_noise(deficits: FloatArray) -> None:
 
 @inlined_kernel
 def beyond(a: float, b: float, opposite: float) -> float:
-    """``a + b - opposite`` of three deficits, without loss if two of them are nearly equal.
+    """Negative if the face of a vector cuts off the corner of two others.
 
-    Negative if the third vector's face cuts off the corner of the two that are ``opposite`` apart.
+    It is ``a`` and ``b`` away from these, which are ``opposite`` apart.
     """
-    return (max(a, b) - opposite) + min(a, b)
+    return a + b - opposite
 
 
 @kernel
