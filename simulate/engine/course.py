@@ -65,7 +65,7 @@ def follow_course(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Work
         to_calendar(patients, endpoint, n)
 
 
-@inlined_kernel
+@kernel
 def add_deaths(
     course: Course, seed: np.uint64, trial: np.uint64, n: int, workspace: Workspace
 ) -> None:
@@ -91,7 +91,7 @@ def add_deaths(
     first_of(patients.event[0], death, n, patients.progression)
 
 
-@inlined_kernel
+@kernel
 def add_responses(
     course: Course, seed: np.uint64, trial: np.uint64, n: int, workspace: Workspace
 ) -> None:
@@ -125,7 +125,7 @@ def add_responses(
     keep_responders(uniforms, course.response_rate, patients, n, response)
 
 
-@inlined_kernel
+@kernel
 def see_through_scans(
     course: Course, seed: np.uint64, trial: np.uint64, n: int, workspace: Workspace
 ) -> None:
@@ -161,7 +161,7 @@ def see_through_scans(
     )
 
 
-@inlined_kernel
+@kernel
 def add_binary(
     course: Course, seed: np.uint64, trial: np.uint64, binary: int, n: int, workspace: Workspace
 ) -> None:

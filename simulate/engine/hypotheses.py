@@ -25,7 +25,7 @@ from simulate.engine.arrays import (
     Plan,
     Statistics,
 )
-from simulate.engine.compile import inlined_kernel
+from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.cox import cox
 from simulate.engine.kaplan_meier import (
     compare_means,
@@ -206,7 +206,7 @@ def maxcombo_z(plan: Plan, workspace: Workspace, hypothesis: int, n_sets: int) -
     return z, flag
 
 
-@inlined_kernel
+@kernel
 def analyse_curves(
     plan: Plan,
     workspace: Workspace,
@@ -278,7 +278,7 @@ def analyse_curves(
     statistics.upper[trial_row, row] = upper
 
 
-@inlined_kernel
+@kernel
 def analyse_proportions(
     plan: Plan,
     workspace: Workspace,
