@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy.special import log_ndtr, ndtri
 from twins.maxcombo import maxcombo_of
 from twins.scanned import Weighting, scanned, scratch, weighted_test
+from twins.slow_logrank import Observed
 from twins.slow_maxcombo import slow_components, slow_max_p_value
-from twins.slow_trial import Observed
 from twins.slow_weighted import WeightFunction, fleming_harrington
 from unit.test_engine_weighted import WEIGHTINGS, patients, sample
 
