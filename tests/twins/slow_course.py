@@ -82,7 +82,7 @@ def model_of(scenario: Scenario) -> Model:
         deaths=event_hazards(scenario, OS) if has_both else {},
         responses=response_time_hazards(scenario) if RESPONSE in endpoints else {},
         rates={name: endpoint_rates(scenario, name) for name in endpoints if name not in (PFS, OS)},
-        factor=np.linalg.cholesky(correlations),
+        factor=np.asarray(np.linalg.cholesky(correlations), dtype=np.float64),
     )
 
 

@@ -362,7 +362,8 @@ def test_plain_data_hold_the_looks_and_the_arms() -> None:
     cut = found["cut"]
     assert (cut["analysis"], cut["cutoff"]) == ("last", trial.looks[0].cutoff)
     new, old = cut["arms"]
-    assert (new["arm"], new["patients"], new["events"]) == ("new", 30, 6)
-    assert (old["arm"], old["patients"], old["events"]) == ("old", 30, 11)
-    assert new["median_months"] is None
+    assert (new["arm"], new["patients"]) == ("new", 30)
+    assert new["endpoints"] == {"pfs": {"events": 6, "median_months": None}}
+    assert (old["arm"], old["patients"]) == ("old", 30)
+    assert old["endpoints"]["pfs"]["events"] == 11
     assert never_held().to_json(None)["cut"] is None
