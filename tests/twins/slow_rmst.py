@@ -9,12 +9,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 
 from twins.slow_kaplan_meier import slow_at_risk, slow_survival
 
 Patients = Sequence[tuple[float, bool]]
 HALF = Fraction(1, 2)
+
+
+@lru_cache(maxsize=4096)
+def kept_survival(patients: tuple[tuple[float, bool], ...], month: float) -> Fraction:
+    """The estimate, remembered: an area asks for the same months over and over."""
+    return slow_survival(patients, month)
 
 
 def slow_event_months(patients: Patients) -> list[float]:
@@ -40,8 +47,9 @@ def slow_survival_variance(patients: Patients, month: float) -> float:
 def slow_area(patients: Patients, start: float, stop: float) -> float:
     """Area below the curve between two months."""
     inside = {time for time, _ in patients if start < time < stop}
+    members = tuple(patients)
     return math.fsum(
-        float(slow_survival(patients, left)) * (right - left)
+        float(kept_survival(members, left)) * (right - left)
         for left, right in pairwise(sorted({start, stop} | inside))
     )
 

@@ -32,6 +32,10 @@ from simulate.scenario.survival_tests import (
 )
 
 Fields = dict[str, Any]
+# By kind, where it is more than 1e-12: z is a quantile of a p-value, or comes from products along a
+# curve.
+Z_ERROR = {"fisher": 1e-9, "exact_binomial": 1e-9}
+Z_ERROR |= dict.fromkeys(("rmst", "milestone", "landmark_survival"), 1e-10)
 
 
 class SlowRow(NamedTuple):
@@ -52,6 +56,11 @@ class SlowRow(NamedTuple):
     se: float = math.nan
     lower: float = math.nan
     upper: float = math.nan
+
+
+def z_error(chosen: Hypothesis | ArmEstimate) -> float:
+    """How far z may be from the engine's."""
+    return Z_ERROR.get(kind_of(chosen), 1e-12)
 
 
 def slow_row(
@@ -84,6 +93,12 @@ def slow_row(
 def rule_of(chosen: Hypothesis | ArmEstimate) -> Any:
     """The test, or the estimate itself."""
     return chosen.test if isinstance(chosen, Hypothesis) else chosen
+
+
+def kind_of(chosen: Hypothesis | ArmEstimate) -> str:
+    """What a hypothesis is tested by, or what is estimated."""
+    rule = rule_of(chosen)
+    return str(getattr(rule, "method", rule.kind))
 
 
 def observe(

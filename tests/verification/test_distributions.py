@@ -96,7 +96,7 @@ def event_uniforms(scenario: Scenario, patients: Patients) -> FloatArray:
     for arm, hazards in enumerate(event_hazards(scenario).values()):
         for stratum, hazard in enumerate(hazards):
             members = (patients.arm == arm) & (patients.stratum == stratum)
-            result[members] = hazard.survival(patients.event[members])
+            result[members] = hazard.survival(patients.event[0, members])
     return result
 
 
@@ -138,7 +138,7 @@ def assert_uncorrelated(first: FloatArray, second: FloatArray) -> None:
 def test_event_times_against_scipy(
     patients: Patients, arm: str, distribution: stats.rv_continuous
 ) -> None:
-    times = patients.event[patients.arm == NAMES.index(arm)]
+    times = patients.event[0, patients.arm == NAMES.index(arm)]
     assert_uniform(distribution.sf(times))
 
 
