@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simulate.api import (
+        Cohort,
         Shard,
+        cohorts,
         load_run,
         load_scenario,
         run,
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Cohort": "simulate.api",
     "Problem": "simulate.errors",
     "RefusedError": "simulate.errors",
     "Result": "simulate.results.result",
@@ -32,6 +35,7 @@ _HOMES = {
     "Shard": "simulate.api",
     "SimulateError": "simulate.errors",
     "StoreError": "simulate.errors",
+    "cohorts": "simulate.api",
     "load_run": "simulate.api",
     "load_scenario": "simulate.api",
     "run": "simulate.api",
@@ -41,6 +45,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Cohort",
     "Problem",
     "RefusedError",
     "Result",
@@ -49,6 +54,7 @@ __all__ = [
     "Shard",
     "SimulateError",
     "StoreError",
+    "cohorts",
     "load_run",
     "load_scenario",
     "run",

@@ -1,16 +1,19 @@
 """The public functions: they put the rooms together."""
 
 from simulate.api.blocks import Counts, expected_bytes
+from simulate.api.cohorts import Cohort, cohorts
 from simulate.api.inputs import Shard, check_shard, trials_to_do, with_simulation
 from simulate.api.run import load_run, run, run_shard
 from simulate.api.verify import Verified, verify
 from simulate.scenario.load import load_scenario, scenario_from_dict
 
 __all__ = [
+    "Cohort",
     "Counts",
     "Shard",
     "Verified",
     "check_shard",
+    "cohorts",
     "expected_bytes",
     "load_run",
     "load_scenario",

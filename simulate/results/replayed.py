@@ -123,7 +123,7 @@ class Cut(NamedTuple):
     Attributes
     ----------
     analysis, endpoint : str
-        Their names.
+        Their names; the analysis is empty at a month that is none's.
     cutoff : float
         Calendar month.
     arm, stratum : ndarray of int, shape (n_entered,)
@@ -246,7 +246,7 @@ class ReplayedTrial:
             held = [a for a, month in self.cutoffs.items() if not math.isnan(month)]
             rule = f"must have taken place in trial {self.trial:,}: {', '.join(held) or 'none did'}"
             raise _refusal("analysis", rule, repr(name))
-        return _cut(self.patients, name, endpoint, numbers[endpoint], cutoff)
+        return cut_patients(self.patients, name, endpoint, numbers[endpoint], cutoff)
 
     def to_json(self, cut: Cut | None) -> dict[str, Any]:
         """Return the trial as plain data for ``json.dumps``, with its arms at a cutoff."""
@@ -302,11 +302,28 @@ def _verdict(decisions: Decisions, row: int, rejected_before: bool) -> str:
     return REJECTED_BEFORE if rejected_before else NOT_REJECTED
 
 
-def _cut(patients: Patients, analysis: str, endpoint: str, number: int, cutoff: float) -> Cut:
+def cut_patients(
+    patients: Patients, analysis: str, endpoint: str, number: int, cutoff: float
+) -> Cut:
     """Patients as seen at a cutoff, by the rule with which the engine builds its risk sets.
 
     Whose calendar month of the end is after the cutoff is censored there, ``cutoff - entry`` months
     from randomisation.
+
+    Parameters
+    ----------
+    patients : Patients
+        Of one trial.
+    analysis, endpoint : str
+        Their names; the analysis is empty at a month that is none's.
+    number : int
+        Row of the endpoint in the arrays of the patients.
+    cutoff : float
+        Calendar month.
+
+    Returns
+    -------
+    Cut
     """
     entered = patients.entry <= cutoff
     seen = patients.calendar_end[number, entered] <= cutoff

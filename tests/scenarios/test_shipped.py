@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import simulate
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.toml"))
+CORRELATIONS = ("progression_os", "progression_response", "os_response")
 FILES = [*SCENARIOS, *sorted((ROOT / "benchmarks").glob("*.toml"))]
 
 
@@ -44,9 +46,16 @@ def test_every_assumption_has_status_and_source(path: Path) -> None:
 def assumptions(data: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Tables that carry an assumption about patients."""
     for name, arm in data["arms"].items():
-        yield f"arms.{name}.pfs", arm["pfs"]
-        if "dropout" in arm:
-            yield f"arms.{name}.dropout", arm["dropout"]
+        for endpoint in ("pfs", "os", "response", "dropout"):
+            if endpoint in arm:
+                yield f"arms.{name}.{endpoint}", arm[endpoint]
+        if "response" in arm:
+            times = arm["response"]["time_to_response"]
+            yield f"arms.{name}.response.time_to_response", times
+        for binary, table in arm["binary"].items():
+            yield f"arms.{name}.binary.{binary}", table
+    if any(value for key, value in data["correlations"].items() if key in CORRELATIONS):
+        yield "correlations", data["correlations"]
     for name, factor in data.get("strata", {}).items():
         yield f"strata.{name}", factor
     yield "accrual", data["accrual"]
@@ -70,3 +79,53 @@ def test_the_null_differs_from_the_base_case_in_the_hazard_ratio_alone() -> None
     for data in (base, null):
         del data["arms"]["belzutifan"]["pfs"], data["title"], data["purpose"]
     assert base == null
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "added"),
+    [
+        (
+            "belzutifan-vs-sunitinib-os-response.toml",
+            "belzutifan-vs-sunitinib.toml",
+            {"os", "response"},
+        ),
+        ("placebo-2to1-os.toml", "placebo-2to1.toml", {"os"}),
+    ],
+)
+def test_further_endpoints_leave_the_trial_of_pfs_as_it_is(
+    name: str, base: str, added: set[str]
+) -> None:
+    joint, plain = (simulate.load_scenario(ROOT / "scenarios" / file) for file in (name, base))
+    for key in ("strata", "accrual", "randomisation"):
+        assert getattr(joint, key) == getattr(plain, key)
+    for arm in plain.arms:
+        assert joint.arms[arm].pfs == plain.arms[arm].pfs
+        assert joint.arms[arm].dropout == plain.arms[arm].dropout
+        assert {e for e in added if getattr(joint.arms[arm], e) is not None} == added
+    assert joint.analyses["final"].trigger == plain.analyses["final"].trigger
+    powers = [simulate.run(scenario, trials=20_000).power("pfs") for scenario in (joint, plain)]
+    # One seed shares entries, arms and dropout, but not PFS, which is the earlier of two times.
+    errors = sum(power.mcse**2 for power in powers) ** 0.5
+    assert abs(powers[0].value - powers[1].value) < 4 * errors
+
+
+def test_response_is_as_late_and_as_long_as_its_source_says() -> None:
+    file = ROOT / "scenarios" / "belzutifan-vs-sunitinib-os-response.toml"
+    times, durations = [], []
+    for cohort in simulate.cohorts(file, 2_000):
+        responders = cohort.responded & (cohort.arm == cohort.arms.index("belzutifan"))
+        times.append(cohort.response_time[responders])
+        durations.append(cohort.duration_of_response[responders])
+    duration = np.concatenate(durations)
+    assert np.median(np.concatenate(times)) == pytest.approx(10.8, abs=0.15)
+    assert np.median(duration) == pytest.approx(19.7, abs=0.4)
+    assert np.mean(duration >= 12) == pytest.approx(0.61, abs=0.01)
+
+
+def test_falling_hazard_favours_late_weights() -> None:
+    file = ROOT / "scenarios" / "belzutifan-vs-sunitinib-non-proportional.toml"
+    result = simulate.run(file, trials=20_000)
+    # The hazards cross: early events speak against the arm that is better in the end.
+    assert result.power("logrank").value < 0.6
+    assert result.power("late").value > 0.8
+    assert result.power("restricted_mean").value < result.power("milestone").value

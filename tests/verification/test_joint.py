@@ -27,8 +27,9 @@ from twins.feature_scenarios import (
 )
 
 from simulate.design.joint_implied import implied, response_time_cdf
-from simulate.engine.arrays import Patients, new_workspace
+from simulate.engine.arrays import Patients
 from simulate.engine.trial import make_patients
+from simulate.engine.workspace import new_workspace
 from simulate.runner.pack import pack
 from simulate.scenario.hazards import Hazard
 from simulate.scenario.models import Scenario
