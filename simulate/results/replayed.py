@@ -260,7 +260,7 @@ class ReplayedTrial:
             "stream_version": STREAM_VERSION,
             "data_hash": data_hash(scenario),
             "design_hash": design_hash(scenario),
-            "looks": [_look_json(look) for look in self.looks],
+            "looks": [_look_json(scenario, look) for look in self.looks],
             "cut": None if cut is None else _cut_json(self, cut),
         }
 
@@ -345,9 +345,11 @@ def cut_patients(
     )
 
 
-def _look_json(look: Look) -> dict[str, Any]:
+def _look_json(scenario: Scenario, look: Look) -> dict[str, Any]:
     """A look as plain data, null where a figure is undefined."""
-    ratio, low, high = look.hazard_ratio
+    tested = scenario.hypotheses.get(look.hypothesis)
+    is_ratio = tested is not None and tested.test.effect == "log_hazard_ratio"
+    ratio, low, high = look.hazard_ratio if is_ratio else (math.nan,) * 3
     fields = look._asdict() | {"missing": list(look.missing)}
     fields |= {"hazard_ratio": ratio, "hazard_ratio_lower": low, "hazard_ratio_upper": high}
     return plain_row(fields)

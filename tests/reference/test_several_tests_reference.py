@@ -89,7 +89,6 @@ def test_components_under_crossing_hazards(crossing: simulate.Result, component:
     assert_close(crossing.estimate("z_sd", name, "look1"), z["sd"], of_deviation)
 
 
-@pytest.mark.xfail(strict=True, reason="the trial loop does not make MaxCombo's z yet")
 def test_maxcombo_under_crossing_hazards(crossing: simulate.Result) -> None:
     values = CASES["S3_simtrial_FH_crossing"]
     power = values["maxcombo"]
