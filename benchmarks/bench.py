@@ -30,7 +30,7 @@ import numpy as np
 import simulate
 from benchmarks.floor import floor_trials
 from benchmarks.naive import naive_trials
-from simulate.engine.arrays import new_workspace
+from simulate.engine.workspace import new_workspace
 from simulate.runner.execute import Block, simulate_block
 from simulate.runner.pack import pack
 

@@ -20,7 +20,7 @@ import numpy as np
 import simulate
 from benchmarks.bench import cost, scenarios
 from simulate.engine.allocation import assign_cells, randomise
-from simulate.engine.arrays import FloatArray, Plan, Workspace, new_statistics, new_workspace
+from simulate.engine.arrays import FloatArray, Plan, new_statistics
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.cutoffs import count_entered, look_cutoff
 from simulate.engine.logrank import logrank, scan_risk_sets
@@ -28,6 +28,7 @@ from simulate.engine.ordering import build_keys, count_outcomes, sort_keys, unpa
 from simulate.engine.philox import draw_core
 from simulate.engine.times import end_follow_up, invert_hazards, to_calendar, unit_exponentials
 from simulate.engine.trial import simulate_trials
+from simulate.engine.workspace import Workspace, new_workspace
 from simulate.runner.pack import pack
 
 TRIALS = 20_000
@@ -90,7 +91,7 @@ def _analyse(plan: Plan, workspace: Workspace, cutoff: float, last: int) -> floa
     patients = workspace.patients
     risk_sets = workspace.risk_sets
     experimental_arm = plan.hypotheses.experimental_arm[0]
-    n = count_entered(patients.entry, plan.n_patients, cutoff)
+    n = count_entered(patients.entry, plan.n_patients, 0.0, cutoff)
     counts, _ = count_outcomes(
         patients.arm,
         patients.outcome[0],

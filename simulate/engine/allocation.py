@@ -9,6 +9,8 @@ from simulate.engine.arrays import FloatArray, IntArray, UintArray
 from simulate.engine.compile import kernel
 from simulate.engine.philox import draw_arrangements
 
+FEW_STRATA = 8
+
 
 @kernel
 def assign_strata(uniforms: FloatArray, upper: FloatArray, n: int, stratum: IntArray) -> None:
@@ -52,30 +54,50 @@ def randomise_within_strata(
     n: int,
     n_strata: int,
     picks: IntArray,
-    next_place: IntArray,
+    sequence: IntArray,
+    next_place: UintArray,
     arm: IntArray,
 ) -> None:
     """Arm of each patient by permuted blocks in order of entry within the stratum, (n,).
 
-    ``picks`` (n + n_strata,) and ``next_place`` (n_strata + 1,) are scratch.
+    ``picks`` (n + n_strata,), ``sequence`` (n + n_strata * block_size,) and ``next_place``
+    (n_strata,) are scratch.
     """
     n_arrangements, size = arrangements.shape
-    for s in range(n_strata):
-        next_place[s] = 0
-    for i in range(n):
-        next_place[stratum[i]] += 1
-    # Each stratum's blocks stand together in `picks`; `next_place` becomes the place, counted in
-    # patients, of the stratum's next one.
+    count_strata(stratum, n, n_strata, next_place)
+    # Each stratum's blocks stand together; `next_place` becomes the place of its next patient.
     first = 0
     for s in range(n_strata):
-        n_blocks = (next_place[s] + size - 1) // size
+        n_blocks = (int(next_place[s]) + size - 1) // size
         draw_arrangements(seed, trial, s, n_blocks, n_arrangements, picks[first:])
-        next_place[s] = first * size
+        next_place[s] = np.uint64(first * size)
         first += n_blocks
+    # The arms of all the blocks one after the other, which spares a division a patient.
+    for j in range(size):
+        for block in range(first):
+            sequence[block * size + j] = arrangements[np.uint64(picks[block]), j]
     for i in range(n):
-        place = next_place[stratum[i]]
-        next_place[stratum[i]] = place + 1
-        arm[i] = arrangements[picks[place // size], place % size]
+        own = np.uint64(stratum[i])
+        place = next_place[own]
+        next_place[own] = place + np.uint64(1)
+        arm[i] = sequence[place]
+
+
+@kernel
+def count_strata(stratum: IntArray, n: int, n_strata: int, counts: UintArray) -> None:
+    """Number of patients in each stratum, (n_strata,)."""
+    if n_strata <= FEW_STRATA:
+        # A pass a stratum vectorises.
+        for s in range(n_strata):
+            count = 0
+            for i in range(n):
+                count += int(stratum[i] == s)
+            counts[s] = np.uint64(count)
+        return
+    for s in range(n_strata):
+        counts[s] = np.uint64(0)
+    for i in range(n):
+        counts[np.uint64(stratum[i])] += np.uint64(1)
 
 
 @kernel

@@ -1,8 +1,7 @@
-"""The arrays the engine takes, works in and fills.
+"""The arrays the engine takes and fills.
 
-A `Plan` says everything about the trial and does not change; a `Workspace` is scratch memory for
-one trial at a time; `Statistics` are the rows that come out. The caller owns all three: the trial
-loop allocates nothing.
+A `Plan` says everything about the trial and does not change; `Statistics` are the rows that come
+out. The caller owns both, and a `Workspace`: the trial loop allocates nothing.
 """
 
 from __future__ import annotations
@@ -87,8 +86,9 @@ class Hazards(NamedTuple):
         One over the slope of the cumulative hazard on the clock; infinite where that is 0.
     scale, inverse_shape : FloatArray, shape (n_cells,)
         Months are ``scale * y ** inverse_shape``.
-    single_rates, all_linear, never : int
-        1 if every cell has one piece; if every shape is 1; if nobody ever has this event.
+    single_rates, at_most_two, all_linear, never : int
+        1 if every cell has one piece; if none has more than two; if every shape is 1; if nobody
+        ever has this event.
     """
 
     first_piece: IntArray
@@ -99,6 +99,7 @@ class Hazards(NamedTuple):
     scale: FloatArray
     inverse_shape: FloatArray
     single_rates: int
+    at_most_two: int
     all_linear: int
     never: int
 
@@ -270,9 +271,9 @@ class Plan(NamedTuple):
         1 where a cell's events count towards a look.
     row_look, row_hypothesis : IntArray, shape (n_rows,)
         The (look, hypothesis) pairs of one trial, by look.
-    row_counts, row_sorts, row_weighs, row_draws_curves : IntArray, shape (n_rows,)
+    row_counts, row_sorts, row_scans, row_weighs, row_draws_curves : IntArray, shape (n_rows,)
         1 where a row needs what no row before it at the same look has left: the counts of its arms,
-        their order, what is common to weighted tests, Kaplan-Meier curves.
+        their order, risk sets, what is common to weighted tests, Kaplan-Meier curves.
     hypotheses : Hypotheses
         The hypotheses and estimates.
     needs_months : int
@@ -305,6 +306,7 @@ class Plan(NamedTuple):
     row_hypothesis: IntArray
     row_counts: IntArray
     row_sorts: IntArray
+    row_scans: IntArray
     row_weighs: IntArray
     row_draws_curves: IntArray
     hypotheses: Hypotheses
@@ -368,45 +370,6 @@ class RiskSets(NamedTuple):
     events: IntArray
 
 
-class Workspace(NamedTuple):
-    """Scratch memory for one trial. Sizes in `new_workspace`.
-
-    ``last_cutoff`` alone is carried from trial to trial: where to begin the search for a look's
-    event, which makes it shorter and does not change what it finds.
-    """
-
-    patients: Patients
-    risk_sets: RiskSets
-    experimental_curve: Curve
-    control_curve: Curve
-    draw_event: FloatArray
-    draw_entry: FloatArray
-    draw_dropout: FloatArray
-    draw_other: FloatArray
-    score_first: FloatArray
-    score_second: FloatArray
-    score_response: FloatArray
-    float_scratch: FloatArray
-    float_scratch_2: FloatArray
-    float_scratch_3: FloatArray
-    keys: IntArray
-    sorted_keys: IntArray
-    buffer: IntArray
-    places: UintArray
-    picks: IntArray
-    per_stratum: IntArray
-    segment: IntArray
-    first_of_stratum: IntArray
-    months: FloatArray
-    survival: FloatArray
-    difference: FloatArray
-    variance: FloatArray
-    responders: IntArray
-    last_follow_up: FloatArray
-    stack: FloatArray
-    last_cutoff: FloatArray
-
-
 class Statistics(NamedTuple):
     """What comes out: a row a (trial, look, hypothesis); each array (n_trials, n_rows).
 
@@ -433,72 +396,6 @@ class Statistics(NamedTuple):
     se: FloatArray
     lower: FloatArray
     upper: FloatArray
-
-
-def new_workspace(plan: Plan) -> Workspace:
-    """Scratch memory for trials of ``plan``."""
-    n = plan.n_patients
-
-    def floats() -> FloatArray:
-        return np.zeros(n, dtype=np.float64)
-
-    def integers(size: int = n) -> IntArray:
-        return np.zeros(size, dtype=np.int64)
-
-    def by_endpoint() -> FloatArray:
-        return np.zeros((plan.course.n_endpoints, n), dtype=np.float64)
-
-    def curve() -> Curve:
-        return Curve(*(np.zeros(n + 1, dtype=np.float64) for _ in Curve._fields))
-
-    patients = Patients(
-        stratum=integers(),
-        arm=integers(),
-        cell=np.zeros(n, dtype=np.uint64),
-        entry=floats(),
-        dropout=floats(),
-        progression=floats(),
-        response=floats(),
-        event=by_endpoint(),
-        end=by_endpoint(),
-        outcome=np.zeros((plan.course.n_endpoints, n), dtype=np.int64),
-        calendar_end=by_endpoint(),
-        calendar_event=by_endpoint(),
-    )
-    # Branch-free passes write one element past the last they keep.
-    risk_sets = RiskSets(integers(n + 1), integers(n + 1))
-    return Workspace(
-        patients=patients,
-        risk_sets=risk_sets,
-        experimental_curve=curve(),
-        control_curve=curve(),
-        draw_event=floats(),
-        draw_entry=floats(),
-        draw_dropout=floats(),
-        draw_other=floats(),
-        score_first=floats(),
-        score_second=floats(),
-        score_response=floats(),
-        float_scratch=floats(),
-        float_scratch_2=floats(),
-        float_scratch_3=floats(),
-        keys=integers(),
-        sorted_keys=integers(),
-        buffer=integers(),
-        places=np.zeros((2, 256), dtype=np.uint64),
-        picks=integers(n + plan.n_strata),
-        per_stratum=integers(plan.n_strata + 1),
-        segment=integers(plan.n_strata + 1),
-        first_of_stratum=integers(plan.n_strata + 1),
-        months=np.zeros(n + 1, dtype=np.float64),
-        survival=floats(),
-        difference=floats(),
-        variance=floats(),
-        responders=integers(4 * plan.n_strata),
-        last_follow_up=np.zeros(2, dtype=np.float64),
-        stack=np.zeros(len(plan.node_kind) + 1, dtype=np.float64),
-        last_cutoff=np.zeros((len(plan.node_kind), 2), dtype=np.float64),
-    )
 
 
 def new_statistics(n_trials: int, plan: Plan) -> Statistics:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulate.engine.arrays import FloatArray, Plan, Workspace
+from simulate.engine.arrays import FloatArray, Plan
 from simulate.engine.compile import kernel
 from simulate.engine.cutoffs import look_cutoff
 from simulate.engine.trial import make_patients
+from simulate.engine.workspace import Workspace
 
 
 @kernel

@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from simulate.engine.arrays import Course, FloatArray, Patients, Plan, UintArray, Workspace
+from simulate.engine.arrays import Course, FloatArray, Patients, Plan, UintArray
 from simulate.engine.assessments import observe
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import exp, log
@@ -26,6 +26,7 @@ from simulate.engine.times import (
     to_calendar,
     unit_exponentials,
 )
+from simulate.engine.workspace import Workspace
 
 
 @inlined_kernel
@@ -232,18 +233,21 @@ def first_of(event: FloatArray, death: FloatArray, n: int, progression: FloatArr
 def condition_on_event(times: FloatArray, at_event: FloatArray, n: int) -> None:
     """From uniforms to unit exponentials conditioned on being below ``at_event``, in place, (n,).
 
-    With ``G = 1 - exp(-at_event)``, the probability of being below, it is ``-log(1 - u G)``.
+    With ``G = 1 - exp(-at_event)``, the probability of being below, it is ``-log(1 - u G)``. Where
+    G is 0, it is infinite.
     """
     for i in range(n):
         at_most = 1.0 - exp(-min(at_event[i], 700.0))
-        times[i] = -log(1.0 - times[i] * at_most)
+        target = -log(1.0 - times[i] * at_most)
+        # A hazard of 0 to begin with reaches 0 at no month in particular.
+        times[i] = target if target > 0.0 else np.inf
 
 
 @kernel
 def keep_responders(
     uniforms: FloatArray, rates: FloatArray, patients: Patients, n: int, response: FloatArray
 ) -> None:
-    """No time to response for those who do not respond; never after the first event, (n,)."""
+    """No time to response for those who do not respond; at the latest at the first event, (n,)."""
     first = patients.event[0]
     cell: UintArray = patients.cell
     for i in range(n):

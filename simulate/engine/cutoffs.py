@@ -16,9 +16,9 @@ from simulate.engine.arrays import (
     NODE_MINIMUM_FOLLOW_UP,
     FloatArray,
     Plan,
-    Workspace,
 )
 from simulate.engine.compile import inlined_kernel, kernel
+from simulate.engine.workspace import Workspace
 
 FEW = 3
 FIRST_SPREAD = 8.0
@@ -221,13 +221,17 @@ def _step_up(values: FloatArray, n: int, low: float, below_low: int, rank: int) 
 
 
 @kernel
-def count_entered(entry: FloatArray, n: int, cutoff: float) -> int:
-    """Number of patients who entered by ``cutoff``; ``entry`` (n,) is in order."""
+def count_entered(entry: FloatArray, n: int, months: float, cutoff: float) -> int:
+    """Number of patients who entered at least so many ``months`` before ``cutoff``.
+
+    ``entry`` (n,) is in order. The sum is that of a look at a minimum follow-up, so that whoever
+    triggers it is counted.
+    """
     low = 0
     high = n
     while low < high:
         middle = (low + high) // 2
-        if entry[middle] <= cutoff:
+        if entry[middle] + months <= cutoff:
             low = middle + 1
         else:
             high = middle

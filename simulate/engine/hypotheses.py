@@ -24,7 +24,6 @@ from simulate.engine.arrays import (
     Hypotheses,
     Plan,
     Statistics,
-    Workspace,
 )
 from simulate.engine.compile import inlined_kernel
 from simulate.engine.cox import cox
@@ -36,6 +35,7 @@ from simulate.engine.kaplan_meier import (
     survival_of_arm,
 )
 from simulate.engine.logrank import logrank
+from simulate.engine.maxcombo import combine
 from simulate.engine.median import median, median_limits
 from simulate.engine.proportions import (
     compare_proportions,
@@ -49,6 +49,7 @@ from simulate.engine.weighted import (
     pooled_survival,
     weighted_logrank,
 )
+from simulate.engine.workspace import Workspace
 
 ESTIMATE_ODDS_RATIO = 1
 
@@ -108,7 +109,8 @@ def analyse_risk_sets(
     z = np.nan
     start = 0.0
     if kind == TEST_MAXCOMBO:
-        z = np.nan
+        z, flag = maxcombo_z(plan, workspace, hypothesis, n_sets)
+        status |= flag
     else:
         if kind == TEST_LOGRANK:
             expected, information = logrank(
@@ -180,6 +182,28 @@ def weighted_score(
         n_sets,
         workspace.float_scratch_2,
     )
+
+
+@inlined_kernel
+def maxcombo_z(plan: Plan, workspace: Workspace, hypothesis: int, n_sets: int) -> tuple[float, int]:
+    """MaxCombo's p-value as a z, and a flag."""
+    hypotheses = plan.hypotheses
+    first = hypotheses.first_component[hypothesis]
+    stop = hypotheses.first_component[hypothesis + 1]
+    z, _, _, flag = combine(
+        workspace.survival,
+        workspace.months,
+        workspace.difference,
+        workspace.variance,
+        n_sets,
+        workspace.first_of_stratum,
+        plan.n_strata if hypotheses.stratified[hypothesis] else 1,
+        hypotheses.weight_kind[first:stop],
+        hypotheses.first_parameter[first:stop],
+        hypotheses.second_parameter[first:stop],
+        workspace.maxcombo,
+    )
+    return z, flag
 
 
 @inlined_kernel

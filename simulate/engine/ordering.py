@@ -30,6 +30,7 @@ TOP_SHIFT = 49
 DIGIT_BITS = 7
 ONE = np.uint64(1)
 SMALL = 48
+FEW_SEGMENTS = 8
 SMALLEST_CUTOFF = 1e-6
 MOVES_A_KEY = 8
 
@@ -104,27 +105,40 @@ def gather_segments(
     n_entered: int,
     n_segments: int,
     segment: IntArray,
-    next_place: IntArray,
+    next_place: UintArray,
     out: IntArray,
 ) -> None:
     """Copy the keys of compared patients so that each stratum stands together.
 
     ``n_segments`` is the number of strata, or 1 if the test is not stratified. Stratum ``s`` then
-    takes ``out[segment[s]:segment[s + 1]]``. ``segment`` and ``next_place``: (n_segments + 1,).
+    takes ``out[segment[s]:segment[s + 1]]``. ``segment``: (n_segments + 1,); ``next_place``:
+    (n_segments,).
     """
-    for s in range(n_segments + 1):
-        segment[s] = 0
-    for i in range(n_entered):
-        s = stratum[i] if n_segments > 1 else 0
-        segment[s + 1] += int((arm[i] == experimental_arm) | (arm[i] == control_arm))
     for s in range(n_segments):
-        segment[s + 1] += segment[s]
-        next_place[s] = segment[s]
+        next_place[s] = np.uint64(0)
+    if n_segments <= FEW_SEGMENTS:
+        # A pass a stratum vectorises.
+        for s in range(n_segments):
+            count = 0
+            for i in range(n_entered):
+                is_compared = (arm[i] == experimental_arm) | (arm[i] == control_arm)
+                count += int(is_compared & ((stratum[i] == s) | (n_segments == 1)))
+            next_place[s] = np.uint64(count)
+    else:
+        for i in range(n_entered):
+            is_compared = (arm[i] == experimental_arm) | (arm[i] == control_arm)
+            next_place[np.uint64(stratum[i])] += np.uint64(is_compared)
+    place = 0
+    for s in range(n_segments):
+        segment[s] = place
+        place += int(next_place[s])
+        next_place[s] = np.uint64(segment[s])
+    segment[n_segments] = place
     for i in range(n_entered):
         if (arm[i] == experimental_arm) | (arm[i] == control_arm):
-            s = stratum[i] if n_segments > 1 else 0
-            out[next_place[s]] = keys[i]
-            next_place[s] += 1
+            own = np.uint64(stratum[i] if n_segments > 1 else 0)
+            out[next_place[own]] = keys[i]
+            next_place[own] += ONE
 
 
 @kernel

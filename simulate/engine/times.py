@@ -66,6 +66,8 @@ def invert_hazards(
         return
     if hazards.single_rates:
         _invert_single_rates(exponentials, cell, hazards.inverse_slope, n, out)
+    elif hazards.at_most_two:
+        _invert_two_pieces(exponentials, cell, hazards, n, out)
     else:
         _invert_pieces(exponentials, cell, hazards, n, out)
     if not hazards.all_linear:
@@ -86,6 +88,20 @@ def _invert_single_rates(
     else:
         for i in range(n):
             out[i] = exponentials[i] * inverse_slope[cell[i]]
+
+
+@kernel
+def _invert_two_pieces(
+    exponentials: FloatArray, cell: UintArray, hazards: Hazards, n: int, out: FloatArray
+) -> None:
+    """Clock at which a cumulative hazard of one or two pieces reaches ``exponentials``, (n,)."""
+    for i in range(n):
+        target = exponentials[i]
+        first = hazards.first_piece[cell[i]]
+        last = hazards.stop_piece[cell[i]] - 1
+        piece = np.uint64(last if target > hazards.cumulative[np.uint64(last)] else first)
+        excess = target - hazards.cumulative[piece]
+        out[i] = hazards.clock[piece] + excess * hazards.inverse_slope[piece]
 
 
 @kernel

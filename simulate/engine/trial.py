@@ -15,9 +15,9 @@ from simulate.engine.arrays import (
     STATUS_LOOK_SKIPPED,
     STATUS_TARGET_NOT_REACHED,
     TEST_MAXCOMBO,
+    IntArray,
     Plan,
     Statistics,
-    Workspace,
 )
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.course import follow_course
@@ -43,6 +43,7 @@ from simulate.engine.ordering import (
 from simulate.engine.philox import PURPOSE_STRATUM, draw_core, draw_uniform
 from simulate.engine.times import invert_hazards, poisson_entries, unit_exponentials
 from simulate.engine.weighted import scan_times
+from simulate.engine.workspace import Workspace
 
 
 @kernel
@@ -95,7 +96,8 @@ def make_patients(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Work
             n,
             plan.n_strata,
             workspace.picks,
-            workspace.per_stratum,
+            workspace.sequence,
+            workspace.next_place,
             patients.arm,
         )
     else:
@@ -145,15 +147,18 @@ def analyse(plan: Plan, workspace: Workspace, statistics: Statistics, trial_row:
             continue
         hypothesis = plan.row_hypothesis[row]
         if plan.row_counts[row]:
-            by = cutoff - counted_after(plan.hypotheses, hypothesis)
-            n_entered = count_entered(workspace.patients.entry, plan.n_patients, by)
+            months = counted_after(plan.hypotheses, hypothesis)
+            entry = workspace.patients.entry
+            n_entered = count_entered(entry, plan.n_patients, months, cutoff)
             in_experimental, in_control = count_arms(plan, workspace, hypothesis, n_entered, cutoff)
         if plan.row_sorts[row]:
-            n_sets, n_tied = order_and_scan(plan, workspace, hypothesis, n_entered, cutoff)
+            put_in_order(plan, workspace, hypothesis, n_entered, cutoff)
+        if plan.row_scans[row]:
+            n_sets, n_tied = scan(plan, workspace, hypothesis, cutoff)
         if plan.row_weighs[row]:
             prepare_weights(plan, workspace, hypothesis, n_sets, n_tied)
         if plan.row_draws_curves[row]:
-            n_experimental, n_control = draw_curves(plan, workspace, hypothesis, n_entered, cutoff)
+            n_experimental, n_control = draw_curves(plan, workspace, hypothesis, cutoff)
         statistics.cutoff[trial_row, row] = cutoff
         write_counts(statistics, trial_row, row, in_experimental, in_control)
         kind = plan.hypotheses.kind[hypothesis]
@@ -235,6 +240,12 @@ def write_counts(
 
 
 @inlined_kernel
+def segments_of(plan: Plan, hypothesis: int) -> int:
+    """Number of strata whose patients stand together."""
+    return plan.n_strata if plan.hypotheses.stratified[hypothesis] else int(np.int64(1))
+
+
+@inlined_kernel
 def needs_gathering(plan: Plan, hypothesis: int) -> bool:
     """Whether the patients compared are not all, or stand together by stratum."""
     n_compared = 1 if plan.hypotheses.control_arm[hypothesis] < 0 else 2
@@ -242,11 +253,17 @@ def needs_gathering(plan: Plan, hypothesis: int) -> bool:
 
 
 @inlined_kernel
+def keys_of(plan: Plan, workspace: Workspace, hypothesis: int) -> IntArray:
+    """Where `put_in_order` leaves the keys."""
+    return workspace.sorted_keys if needs_gathering(plan, hypothesis) else workspace.keys
+
+
+@inlined_kernel
 def draw_curves(
-    plan: Plan, workspace: Workspace, hypothesis: int, n_entered: int, cutoff: float
+    plan: Plan, workspace: Workspace, hypothesis: int, cutoff: float
 ) -> tuple[int, int]:
-    """Kaplan-Meier curves from the keys that `order_and_scan` has sorted; returns their rows."""
-    keys = workspace.sorted_keys if needs_gathering(plan, hypothesis) else workspace.keys
+    """Kaplan-Meier curves from the keys that `put_in_order` has sorted; returns their rows."""
+    keys = keys_of(plan, workspace, hypothesis)
     n = workspace.segment[1]
     scale = ticks_per_month(cutoff)
     last_experimental, last_control = last_follow_up(keys, n, scale)
@@ -256,15 +273,15 @@ def draw_curves(
 
 
 @inlined_kernel
-def order_and_scan(
+def put_in_order(
     plan: Plan, workspace: Workspace, hypothesis: int, n_entered: int, cutoff: float
-) -> tuple[int, int]:
-    """Fill the risk sets of one hypothesis; returns their number and the number of tied events."""
+) -> None:
+    """Sorted keys of the patients of one hypothesis, stratum after stratum if it is stratified."""
     patients = workspace.patients
-    risk_sets = workspace.risk_sets
     endpoint = plan.hypotheses.endpoint[hypothesis]
     experimental_arm = plan.hypotheses.experimental_arm[hypothesis]
-    stratified = plan.hypotheses.stratified[hypothesis]
+    keys = workspace.keys
+    segment = workspace.segment
     build_keys(
         patients.entry,
         patients.end[endpoint],
@@ -274,13 +291,10 @@ def order_and_scan(
         experimental_arm,
         n_entered,
         cutoff,
-        workspace.keys,
+        keys,
     )
-    keys = workspace.keys
-    segment = workspace.segment
-    n_segments = 1
+    n_segments = segments_of(plan, hypothesis)
     if needs_gathering(plan, hypothesis):
-        n_segments = plan.n_strata if stratified else 1
         keys = workspace.sorted_keys
         gather_segments(
             workspace.keys,
@@ -291,22 +305,33 @@ def order_and_scan(
             n_entered,
             n_segments,
             segment,
-            workspace.per_stratum,
+            workspace.next_place,
             keys,
         )
     else:
         segment[0] = 0
         segment[1] = n_entered
+    for s in range(n_segments):
+        # A slice, since a loop over signed indices from anywhere but 0 does not vectorise.
+        part = keys[segment[s] : segment[s + 1]]
+        sort_keys(part, len(part), workspace.buffer, workspace.places)
+
+
+@inlined_kernel
+def scan(plan: Plan, workspace: Workspace, hypothesis: int, cutoff: float) -> tuple[int, int]:
+    """Fill the risk sets of one hypothesis; returns their number and the number of tied events."""
+    risk_sets = workspace.risk_sets
+    keys = keys_of(plan, workspace, hypothesis)
+    segment = workspace.segment
+    first_of_stratum = workspace.first_of_stratum
+    n_segments = segments_of(plan, hypothesis)
     # Typed: a literal would compile every kernel below a second time.
     no_sets = int(np.int64(0))
     n_sets = no_sets
     n_tied = no_sets
     n_months = no_sets
-    first_of_stratum = workspace.first_of_stratum
     for s in range(n_segments):
-        # A slice, since a loop over signed indices from anywhere but 0 does not vectorise.
         part = keys[segment[s] : segment[s + 1]]
-        sort_keys(part, len(part), workspace.buffer, workspace.places)
         first_of_stratum[s] = n_sets
         n_sets, tied = scan_risk_sets(part, len(part), n_sets, risk_sets.counts)
         n_tied += tied

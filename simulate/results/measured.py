@@ -60,6 +60,13 @@ class MeasuredEffect(NamedTuple):
         return self.kind == "rate"
 
     @property
+    def quantile(self) -> float:
+        """Half-width of the confidence interval in standard errors."""
+        from scipy.special import ndtri  # noqa: PLC0415 - slow to import
+
+        return float(ndtri(0.5 + 0.5 * self.level))
+
+    @property
     def coverage(self) -> str:
         """Name of the coverage of the confidence interval among the measures."""
         return f"coverage_{100.0 * self.level:g}"

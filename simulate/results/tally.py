@@ -27,7 +27,7 @@ from simulate.results.decisions import (
     last_row_reached,
     rejected_by_end,
 )
-from simulate.results.estimates import CONFIDENCE_Z, Moments, Share, WholeMoments
+from simulate.results.estimates import Moments, Share, WholeMoments
 from simulate.results.measured import COX, DIFFERENCE, MeasuredEffect, measured_effect
 from simulate.results.quantiles import Bins, FloatArray, IntArray, Values
 from simulate.results.tallies import (
@@ -184,7 +184,7 @@ def _effect(at_row: Statistics, trials: IntArray | slice, measured: MeasuredEffe
         if measured.truth is not None:
             yield measured.coverage, Share.of(_within(lower, upper, measured.truth))
     elif measured.truth is not None and measured.has_se:
-        within = np.abs(estimate - measured.truth) <= CONFIDENCE_Z * se
+        within = np.abs(estimate - measured.truth) <= measured.quantile * se
         yield measured.coverage, Share.of(within[finite])
     if measured.is_rate:
         x, n = at_row.events_experimental[trials], at_row.patients_experimental[trials]

@@ -7,13 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulate.engine.arrays import (
-    Plan,
-    Statistics,
-    new_statistics,
-    new_workspace,
-)
+from simulate.engine.arrays import Plan, Statistics, new_statistics
 from simulate.engine.trial import simulate_trials
+from simulate.engine.workspace import new_workspace
 
 BLOCK_TRIALS = 20_000
 CALL_TRIALS = 1_000

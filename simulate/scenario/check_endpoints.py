@@ -8,7 +8,7 @@ from functools import partial
 
 from simulate.scenario.check_arms import hazard_rule, steps_of
 from simulate.scenario.draft import Draft
-from simulate.scenario.endpoints import BUILT_IN, OS, PFS, RESPONSE, TIMES, Binary
+from simulate.scenario.endpoints import BUILT_IN, OS, PFS, RESPONSE, TIMES, Binary, Response
 from simulate.scenario.latent import latent_table
 from simulate.scenario.models import Arm
 from simulate.scenario.progression import Infeasible, latent_progression
@@ -16,15 +16,17 @@ from simulate.scenario.reading import Finding, Path
 from simulate.scenario.references import check_name, check_selector
 from simulate.scenario.resolve import Cell, hazard_in, hazard_of, is_in
 
+# Months before which survival is told to be too low from the start.
+_EARLY = 0.1
+
 
 def known_endpoints(draft: Draft) -> tuple[str, ...] | None:
-    """Names of the endpoints of a scenario; None where they cannot be told."""
+    """Names of the endpoints of a scenario; None where there are none, or they cannot be told."""
     arms = draft.arms or {}
     if not arms or any(arm is None for arm in arms.values()) or draft.binary_endpoints is None:
         return None
-    first = next(arm for arm in arms.values() if arm is not None)
-    built_in = (name for name in BUILT_IN if getattr(first, name) is not None)
-    return (*built_in, *draft.binary_endpoints)
+    given = (name for name in BUILT_IN if any(getattr(arm, name) for arm in arms.values()))
+    return (*given, *draft.binary_endpoints) or None
 
 
 def check_endpoints(draft: Draft, cells: tuple[Cell, ...] | None) -> Iterator[Finding]:
@@ -52,7 +54,7 @@ def check_endpoints(draft: Draft, cells: tuple[Cell, ...] | None) -> Iterator[Fi
         if arm.response is not None:
             path: Path = ("arms", name, RESPONSE)
             yield from _check_rate(path, arm.response, draft, cells)
-            rule = hazard_rule(partial(hazard_of, arm.response.time_to_response))
+            rule = _response_time_rule(arm.response)
             if rule:
                 yield Finding((*path, "time_to_response"), rule)
         for binary, table in arm.binary.items():
@@ -81,11 +83,10 @@ def _check_assessments(draft: Draft) -> Iterator[Finding]:
 
 
 def _check_same(name: str, arm: Arm, arms: Mapping[str, Arm], draft: Draft) -> Iterator[Finding]:
-    """Check that an arm has an endpoint, and those of the others."""
-    if all(getattr(arm, e) is None for e in BUILT_IN) and not arm.binary:
-        rule = "must have an endpoint"
-        yield Finding(("arms", name), rule, "", "add a table such as [arms.NAME.pfs]")
-        return
+    """Check that an arm has an endpoint, and all that the others have."""
+    is_without = not any(getattr(a, e) for a in arms.values() for e in BUILT_IN)
+    if is_without and not arm.binary and draft.binary_endpoints == {}:
+        yield Finding(("arms", name), "must have an endpoint", "", f"add [arms.{name}.pfs], say")
     for endpoint in BUILT_IN:
         others = [other for other, a in arms.items() if getattr(a, endpoint) is not None]
         if others and getattr(arm, endpoint) is None:
@@ -95,6 +96,14 @@ def _check_same(name: str, arm: Arm, arms: Mapping[str, Arm], draft: Draft) -> I
         if binary not in arm.binary:
             rule = f"must have a rate of the binary endpoint '{binary}'"
             yield Finding(("arms", name), rule, "", f"add [arms.{name}.binary.{binary}]")
+
+
+def _response_time_rule(response: Response) -> str:
+    """Name the rule that a time to response breaks; empty when it is sound."""
+    rule = hazard_rule(partial(hazard_of, response.time_to_response))
+    if not rule and hazard_of(response.time_to_response).slopes[0] == 0.0:
+        return "must be possible from month 0 on: it comes before an event, however early that is"
+    return rule
 
 
 def _check_rate(
@@ -165,14 +174,16 @@ def check_feasible(draft: Draft, cells: tuple[Cell, ...] | None) -> Iterator[Fin
     seen = set()
     horizon = horizon_of(chosen.horizon_months, draft)
     for name in arms:
-        for cell in cells:
-            pfs, os = (hazard_in(tables[e], name, cell.levels) for e in TIMES)
+        pairs = [[hazard_in(tables[e], name, cell.levels) for e in TIMES] for cell in cells]
+        for cell, (pfs, os) in zip(cells, pairs, strict=True):
             if (pfs, os) in seen:
                 continue
             seen.add((pfs, os))
             found = latent_progression(pfs, os, chosen.progression_os, horizon)
             if isinstance(found, Infeasible):
-                yield _infeasible(name, cell, found, chosen.progression_os)
+                is_everywhere = pairs == pairs[:1] * len(pairs)
+                where = "" if is_everywhere else f" where {cell.name}"
+                yield _infeasible(name, where, found, chosen.progression_os)
                 break
 
 
@@ -182,24 +193,22 @@ def horizon_of(horizon_months: float, draft: Draft) -> float:
     return min(horizon_months, limit)
 
 
-def _infeasible(arm: str, cell: Cell, found: Infeasible, rho: float) -> Finding:
+def _infeasible(arm: str, where: str, found: Infeasible, rho: float) -> Finding:
     """Say why two distributions cannot be those of one patient."""
-    where = f" where {cell.name}" if cell.name else ""
-    at_month = f"month {found.month:.4g}"
     levels = f"PFS {found.survival_pfs:.4g}, OS {found.survival_os:.4g}"
     if found.reason == "pfs_above_os":
-        rule = (
-            f"must nowhere be below progression-free survival, as it is{where} from {at_month} on "
-            f"({levels})"
-        )
-        remedy = "make survival longer, progression earlier, or the horizon shorter"
+        is_early = found.month < _EARLY
+        since = "the start" if is_early else f"month {found.month:.4g} ({levels})"
+        rule = f"must nowhere be below progression-free survival, as it is{where} from {since} on"
+        remedy = "make survival longer or progression earlier"
+        remedy += "" if is_early else ", or the horizon shorter"
         anchors: tuple[Path, ...] = (("arms", arm, PFS),)
         return Finding(("arms", arm, OS), rule, "", remedy, anchors)
-    rule = (
-        f"cannot be {rho:g}: in arm {arm}{where} too many would have to die without progression by "
-        f"{at_month} ({levels})"
-    )
+    why = f"too many would have to die without progression by month {found.month:.4g} ({levels})"
     if found.lowest_rho is None:
-        return Finding(("arms", arm, OS), rule, "", "no correlation makes these two feasible")
+        rule = f"cannot go with progression-free survival{where}: {why}"
+        remedy = "use other distributions: no correlation up to 0.999 is feasible"
+        return Finding(("arms", arm, OS), rule, "", remedy)
     remedy = f"use a correlation above {found.lowest_rho:.4f}, or other distributions"
+    rule = f"cannot be {rho:g}: in arm {arm}{where} {why}"
     return Finding(("correlations", "progression_os"), rule, f"{rho:g}", remedy)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from simulate.scenario.check_endpoints import known_endpoints
 from simulate.scenario.draft import Draft
 from simulate.scenario.endpoints import TIMES
-from simulate.scenario.hypotheses import ArmEstimate, Hypothesis
+from simulate.scenario.hypotheses import BINARY_KINDS, ArmEstimate, Hypothesis
 from simulate.scenario.reading import Finding, Path
 from simulate.scenario.references import check_distinct, check_name
 
@@ -53,7 +53,7 @@ def check_hypotheses(draft: Draft) -> Iterator[Finding]:
 
 
 def check_estimates(draft: Draft) -> Iterator[Finding]:
-    """Check what each estimate is of.
+    """Check what each estimate is of, and that there is one where there are no hypotheses.
 
     Parameters
     ----------
@@ -65,6 +65,9 @@ def check_estimates(draft: Draft) -> Iterator[Finding]:
     Finding
         What is wrong.
     """
+    if draft.hypotheses == {} and draft.estimates == {}:
+        rule = "must have an entry where there are no [estimates]: results are about these"
+        yield Finding(("hypotheses",), rule, "")
     for name, estimate in (draft.estimates or {}).items():
         path = ("estimates", name)
         if name in {ANY, ALL}:
@@ -102,7 +105,8 @@ def _check_endpoint(path: Path, hypothesis: Hypothesis, draft: Draft) -> Iterato
     known, endpoint = known_endpoints(draft), hypothesis.endpoint
     yield from check_name(endpoint, known, "an endpoint", (*path, "endpoint"))
     if known is not None and endpoint in known:
-        yield from _check_kind((*path, "test", "kind"), endpoint, hypothesis.test.of_times)
+        of_times = hypothesis.test.of_times
+        yield from _check_kind((*path, "test", "kind"), endpoint, of_times, BINARY_KINDS)
 
 
 def _check_estimated(path: Path, estimate: ArmEstimate, draft: Draft) -> Iterator[Finding]:
@@ -110,14 +114,19 @@ def _check_estimated(path: Path, estimate: ArmEstimate, draft: Draft) -> Iterato
     known, endpoint = known_endpoints(draft), estimate.endpoint
     yield from check_name(endpoint, known, "an endpoint", (*path, "endpoint"))
     if known is not None and endpoint in known:
-        yield from _check_kind((*path, "kind"), endpoint, estimate.kind != "rate")
+        yield from _check_kind((*path, "kind"), endpoint, estimate.kind != "rate", ("rate",))
 
 
-def _check_kind(path: Path, endpoint: str, of_times: bool) -> Iterator[Finding]:
+def _check_kind(
+    path: Path, endpoint: str, of_times: bool, binary: tuple[str, ...]
+) -> Iterator[Finding]:
+    """Check that a kind, for times or one of the binary ones, is for such an endpoint."""
     if of_times and endpoint not in TIMES:
-        yield Finding(path, f"must be one for a binary endpoint, which '{endpoint}' is")
+        rule = f"must be for a binary endpoint, which '{endpoint}' is"
+        yield Finding(path, rule, remedy=f"use {' or '.join(binary)}")
     elif not of_times and endpoint in TIMES:
-        yield Finding(path, f"must be one for a time to an event, which '{endpoint}' is")
+        rule = f"must be for a time to an event, which '{endpoint}' is"
+        yield Finding(path, rule, remedy=f"use another than {' and '.join(binary)}")
 
 
 def _check_looks_of(

@@ -39,6 +39,7 @@ _RULES = {
     "less_than": "must be less than {lt}",
     "less_than_equal": "must be at most {le}",
     "too_short": "must have at least {min_length}",
+    "too_long": "must have at most {max_length}",
     "dict_type": "must be a table",
     "model_type": "must be a table",
     "tuple_type": "must be an array in square brackets",
@@ -169,7 +170,7 @@ def _finding(reading: Reading, path: Path, item: ErrorDetails) -> Finding:
 
 
 def _limit(key: str, value: Any) -> str:
-    if key == "min_length":
+    if key in {"min_length", "max_length"}:
         return _entry_count(value)
     return str(int(value)) if isinstance(value, float) and value == int(value) else str(value)
 
@@ -182,7 +183,7 @@ def _explanation(field: FieldInfo) -> str:
     """Say what a missing key is for, or the values it may have."""
     if get_origin(field.annotation) is Literal:
         return f"one of {quoted(get_args(field.annotation))}"
-    text = (field.description or "").rstrip(".")
+    text = (field.description or "").split(". ")[0].rstrip(".")
     return text[:1].lower() + text[1:]
 
 

@@ -24,6 +24,7 @@ from simulate.scenario.survival_tests import (
 _ROUNDING = 1e-12
 _NODES = 40
 _HALVINGS = 60
+_PANELS = 24
 
 
 def true_value(scenario: Scenario, name: str) -> float | None:
@@ -111,12 +112,14 @@ def restricted_mean(scenario: Scenario, endpoint: str, arm: str, tau_months: flo
     """Restricted mean survival time of an arm over all strata, in months.
 
     The integral of the survival function up to ``tau_months``, by Gauss and Legendre's rule between
-    the months at which a hazard changes.
+    the months at which a hazard changes, and months that halve towards 0: there a Weibull's
+    survival may be steep.
     """
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)
     hazards: tuple[Hazard, ...] = event_hazards(scenario, endpoint)[arm]
     starts = {start for hazard in hazards for start in hazard.starts_months if start < tau_months}
-    knots = np.array([*sorted(starts), tau_months])
+    halving = (tau_months * 0.5**k for k in range(_PANELS))
+    knots = np.array(sorted({*starts, *halving}))
     middle, half = 0.5 * (knots[1:] + knots[:-1]), 0.5 * np.diff(knots)
     months = middle[:, None] + half[:, None] * nodes
     survival = arm_survival(scenario, endpoint, arm, months)

@@ -27,6 +27,7 @@ from simulate.scenario.tables import (
     rule_error,
 )
 
+BINARY_KINDS = ("proportions", "exact_binomial")
 KINDS = (
     "logrank",
     "weighted_logrank",
@@ -34,8 +35,7 @@ KINDS = (
     "rmst",
     "milestone",
     "landmark_survival",
-    "proportions",
-    "exact_binomial",
+    *BINARY_KINDS,
 )
 
 
@@ -139,10 +139,10 @@ class ArmEstimate(Sourced):
     def _fits_kind(self) -> Self:
         if (self.at_months is not None) != (self.kind in {"survival", "rmst"}):
             if self.at_months is None:
-                rule = f"required key is missing for a {self.kind}"
+                rule = f"required key is missing for kind '{self.kind}'"
                 raise rule_error(rule, ("at_months",), remedy="months from randomisation")
-            raise rule_error(f"must be left out for a {self.kind}", ("at_months",))
+            raise rule_error(f"must be left out for kind '{self.kind}'", ("at_months",))
         if self.minimum_follow_up_months is not None and self.kind != "rate":
-            rule = "must be left out but for a rate"
+            rule = f"must be left out for kind '{self.kind}': it is about rates"
             raise rule_error(rule, ("minimum_follow_up_months",))
         return self

@@ -100,7 +100,7 @@ def _check_stratum_kind(data: Any) -> Any:
 
 def _check_dropout_kind(data: Any) -> Any:
     if _kind(data) in {"<relative>", "<by_stratum>"}:
-        rule = "must have a distribution of its own: dropout is neither relative nor by stratum"
+        rule = "must have a distribution of its own, neither relative to an arm nor by stratum"
         raise rule_error(rule)
     return _check_kind(data)
 

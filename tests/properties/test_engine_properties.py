@@ -11,21 +11,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twins.feature_scenarios import FEATURES, PFS, arriving, feature_scenario, hypothesis
+from twins.scenario_tables import estimate
 
-from simulate.engine.arrays import Patients, Plan, Statistics, new_workspace
+from simulate.engine.arrays import Patients, Plan, Statistics
 from simulate.engine.trial import make_patients
+from simulate.engine.workspace import new_workspace
 from simulate.runner.execute import Block, simulate_block
 from simulate.runner.pack import pack
+from simulate.scenario.comparisons import planned_comparisons
 from simulate.scenario.models import Scenario
+from simulate.scenario.resolve import is_assessed
 
 SEED = 7
 LOOK = {"final": {"trigger": {"calendar_months": 12.0}}}
-TEST = {"test": hypothesis("new", "old", "final")}
 MONTHS = {"median_months", "scale_months", "month", "from_month", "maximum_months"} | {
     "calendar_months",
     "minimum_follow_up_months",
     "months_after_previous",
     "delay_months",
+    "assessed_months",
+    "at_months",
+    "tau_months",
+    "horizon_months",
 }
 RATES = {"rate", "rate_per_month"}
 BYTES = Statistics._fields
@@ -50,11 +57,30 @@ def patients_of(plan: Plan, seed: int, trial: int) -> Patients:
 
 
 def with_patients(name: str, n: int, accrual: dict[str, Any]) -> Scenario:
-    return feature_scenario(name, patients=n, accrual=accrual, analyses=LOOK, hypotheses=TEST)
+    nothing: dict[str, Any] = {"hypotheses": {}, "estimates": {}}
+    return feature_scenario(name, patients=n, accrual=accrual, analyses=LOOK, **nothing)
+
+
+def assert_nested(small: Patients, large: Patients, n: int) -> None:
+    """The first ``n`` of the larger cohort are the smaller one, whatever the endpoint."""
+    for field in Patients._fields:
+        first = np.ascontiguousarray(getattr(large, field)[..., :n])
+        assert getattr(small, field).tobytes() == first.tobytes(), field
 
 
 @given(
-    name=st.sampled_from(["plain", "stratified", "weibull", "cure-like plateaus", "two to one"]),
+    name=st.sampled_from(
+        [
+            "plain",
+            "stratified",
+            "weibull",
+            "cure-like plateaus",
+            "two to one",
+            "survival and response",
+            "progression through scans",
+            "binary endpoints alone",
+        ]
+    ),
     arrivals=st.sampled_from(["evenly_spaced", "poisson"]),
     sizes=st.tuples(st.integers(2, 120), st.integers(2, 120)),
     seed=seeds,
@@ -68,17 +94,16 @@ def test_the_first_patients_are_the_smaller_trials(
     few, many = sorted(sizes)
     small = patients_of(pack(with_patients(name, few, accrual)), seed, trial)
     large = patients_of(pack(with_patients(name, many, accrual)), seed, trial)
-    for field in Patients._fields:
-        assert getattr(small, field).tobytes() == getattr(large, field)[:few].tobytes(), field
+    assert_nested(small, large, few)
 
 
+@pytest.mark.parametrize("name", ["stratified", "joint", "joint through scans"])
 @pytest.mark.parametrize("arrivals", ["evenly_spaced", "poisson"])
-def test_the_first_200_of_300_patients(arrivals: str) -> None:
+def test_the_first_200_of_300_patients(name: str, arrivals: str) -> None:
     accrual = arriving(0, arrivals, (0.0, 20.0))
-    small = patients_of(pack(with_patients("stratified", 200, accrual)), SEED, 3)
-    large = patients_of(pack(with_patients("stratified", 300, accrual)), SEED, 3)
-    for field in Patients._fields:
-        assert getattr(small, field).tobytes() == getattr(large, field)[:200].tobytes(), field
+    small = patients_of(pack(with_patients(name, 200, accrual)), SEED, 3)
+    large = patients_of(pack(with_patients(name, 300, accrual)), SEED, 3)
+    assert_nested(small, large, 200)
 
 
 @given(
@@ -142,43 +167,71 @@ def in_half_months(table: Any) -> Any:
     for key, value in table.items():
         if key in MONTHS:
             told[key] = 2.0 * value
-        elif key in RATES:
+        elif key == "rate_per_month" or (key == "rate" and "from_month" in table):
             told[key] = value / 2.0
         else:
             told[key] = in_half_months(value)
     return told
 
 
-@pytest.mark.parametrize("name", FEATURES)
+def units_of_rows(scenario: Scenario) -> list[float]:
+    """How many times as large an estimate of each row is in half months."""
+
+    def unit(name: str) -> float:
+        if name in scenario.estimates:
+            return 2.0 if scenario.estimates[name].kind in {"median", "rmst"} else 1.0
+        return 2.0 if scenario.hypotheses[name].test.kind == "rmst" else 1.0
+
+    return [unit(planned.hypothesis) for planned in planned_comparisons(scenario)]
+
+
+# Scans are on whole days, and a month has 30.4375 of them, in whatever unit it is told.
+@pytest.mark.parametrize("name", [name for name in FEATURES if "scans" not in name])
 def test_the_unit_of_time_does_not_matter(name: str) -> None:
     # A factor of 2 is exact throughout, so that every bit must agree.
     told = {key: in_half_months(table) for key, table in FEATURES[name].items()}
+    scenario = feature_scenario(name)
+    assert not is_assessed(scenario)
     here = run(plan_of(name), 0, 100)
     there = run(pack(feature_scenario(name, **told)), 0, 100)
-    np.testing.assert_array_equal(there.cutoff, 2.0 * here.cutoff)
+    units = np.array(units_of_rows(scenario))
     for field in BYTES:
-        if field != "cutoff":
-            assert getattr(there, field).tobytes() == getattr(here, field).tobytes(), field
+        values = getattr(here, field)
+        if field == "cutoff":
+            values = 2.0 * values
+        elif field in {"estimate", "se", "lower", "upper"}:
+            values = units * values
+        np.testing.assert_array_equal(getattr(there, field), values, err_msg=field)
 
 
-@pytest.mark.parametrize("name", ["stratified", "three arms", "ties, Efron"])
-def test_a_hypothesis_does_not_depend_on_the_others(name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["stratified", "three arms", "ties, Efron", "weighted", "shared data", "joint"]
+)
+def test_a_row_does_not_depend_on_the_others(name: str) -> None:
+    # Whatever rows share in a scenario (counts, order, weights, curves), each is what it is alone.
+    tables = FEATURES[name]
+    scenario = feature_scenario(name)
+    rows = planned_comparisons(scenario)
     together = run(plan_of(name), 0, 50)
-    hypotheses = FEATURES[name]["hypotheses"]
-    analyses = list(FEATURES[name]["analyses"])
-    rows = [(look, h) for look in analyses for h in hypotheses if look in hypotheses[h]["analyses"]]
-    for tested in hypotheses:
-        # Every look needs a test: another pair of arms takes the looks that this one leaves out.
-        only = {tested: hypotheses[tested], "filler": hypothesis("old", "new", *analyses)}
-        if name == "three arms":
-            only["filler"] = hypothesis("placebo", "low", *analyses)
-        alone = run(pack(feature_scenario(name, hypotheses=only)), 0, 50)
-        kept = [(look, h) for look in analyses for h in only if look in only[h]["analyses"]]
-        for field in BYTES:
-            for look in hypotheses[tested]["analyses"]:
-                ours = getattr(alone, field)[:, kept.index((look, tested))]
-                theirs = getattr(together, field)[:, rows.index((look, tested))]
-                assert ours.tobytes() == theirs.tobytes(), (tested, look, field)
+    arm = next(iter(scenario.arms))
+    everywhere = list(scenario.analyses)
+    # Every look needs something to be looked at.
+    filler = {"filler": estimate(arm, "median", analyses=everywhere)}
+    for chosen in (*tables["hypotheses"], *tables.get("estimates", {})):
+        only: dict[str, Any] = {"hypotheses": {}, "estimates": filler}
+        for kind in ("hypotheses", "estimates"):
+            if chosen in tables.get(kind, {}):
+                only[kind] = {chosen: tables[kind][chosen]} | only[kind]
+        alone_scenario = feature_scenario(name, **only)
+        alone = run(pack(alone_scenario), 0, 50)
+        for row, planned in enumerate(planned_comparisons(alone_scenario)):
+            if planned.hypothesis == chosen:
+                names = [(other.analysis, other.hypothesis) for other in rows]
+                place = names.index((planned.analysis, chosen))
+                for field in BYTES:
+                    ours = getattr(alone, field)[:, row].tobytes()
+                    theirs = getattr(together, field)[:, place].tobytes()
+                    assert ours == theirs, (planned.analysis, chosen, field)
 
 
 @given(seed=seeds)
@@ -201,12 +254,17 @@ def test_rows_are_coherent(name: str) -> None:
         gone = getattr(statistics, f"events_{arm}") + getattr(statistics, f"dropouts_{arm}")
         assert np.all(gone <= patients)
         assert np.all(patients[~taken] == 0)
-    assert np.all(statistics.information[taken] >= 0.0)
+    assert not np.any(statistics.information[taken] < 0.0)
     known = statistics.information > 0.0
     np.testing.assert_allclose(
         statistics.z[known], statistics.score[known] / np.sqrt(statistics.information[known])
     )
-    assert np.all(np.isnan(statistics.z[~known]))
+    assert np.all(np.isnan(statistics.z[~known & ~np.isnan(statistics.information)]))
+    assert np.all(np.isnan(statistics.z[~taken]))
+    # A curve that falls to 0 in one step has no limits there, and its median none at all.
+    below = np.where(np.isinf(statistics.lower), -np.inf, statistics.lower)
+    assert not np.any(below > statistics.estimate)
+    assert not np.any(statistics.upper < statistics.estimate)
     cutoffs = np.where(taken, statistics.cutoff, -np.inf)
     latest = np.maximum.accumulate(cutoffs, axis=1)
     assert np.all((cutoffs == latest) | ~taken)
@@ -223,5 +281,5 @@ def test_every_key_of_time_is_told_anew() -> None:
 
     used = keys(list(FEATURES.values()))
     timed = {key for key in used if "month" in key or "rate" in key}
-    assert timed - {"rates_per_month"} - {"strata", "stratum"} <= MONTHS | RATES
+    assert timed - {"rates_per_month", "null_rate"} <= MONTHS | RATES
     assert PFS not in timed

@@ -14,11 +14,10 @@ from simulate.engine.arrays import (
     FloatArray,
     IntArray,
     Statistics,
-    Workspace,
     new_statistics,
-    new_workspace,
 )
 from simulate.engine.trial import analyse
+from simulate.engine.workspace import Workspace, new_workspace
 from simulate.runner.pack import pack
 from simulate.scenario.load import scenario_from_dict
 

@@ -19,7 +19,7 @@ from twins.scanned import (
     scratch,
     weighted_test,
 )
-from twins.slow_trial import Observed
+from twins.slow_logrank import Observed
 
 from simulate.engine.arrays import WEIGHTS_FLEMING_HARRINGTON, Curve
 from simulate.engine.kaplan_meier import (

@@ -179,7 +179,10 @@ def inexact_operations(source: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "file",
-    [*sorted((PACKAGE / "engine").glob("*.py")), PACKAGE / "runner" / "pack.py"],
+    [
+        *sorted((PACKAGE / "engine").glob("*.py")),
+        *sorted((PACKAGE / "runner" / "pack").glob("*.py")),
+    ],
     ids=lambda file: file.name,
 )
 def test_kernels_and_packing_use_exact_operations(file: Path) -> None:

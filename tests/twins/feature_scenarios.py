@@ -4,60 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
+from twins.endpoint_scenarios import ENDPOINT_FEATURES
+from twins.scenario_tables import (
+    PFS,
+    Table,
+    arriving,
+    delayed,
+    dropping_out,
+    events,
+    exponential,
+    hypothesis,
+    piecewise,
+    relative,
+    weighted,
+)
+
 from simulate.scenario.load import scenario_from_dict
 from simulate.scenario.models import Scenario
 
-PFS = "pfs"
-Table = dict[str, Any]
-
-
-def exponential(median_months: float) -> Table:
-    return {"distribution": "exponential", "median_months": median_months}
-
-
-def dropping_out(rate_per_month: float) -> Table:
-    return {"distribution": "exponential", "rate_per_month": rate_per_month}
-
-
-def piecewise(*steps: tuple[float, float]) -> Table:
-    rates = [{"from_month": month, "rate": rate} for month, rate in steps]
-    return {"distribution": "piecewise_exponential", "rates_per_month": rates}
-
-
-def relative(arm: str, ratio: float) -> Table:
-    return {"relative_to": arm, "hazard_ratio": ratio}
-
-
-def delayed(arm: str, *steps: tuple[float, float]) -> Table:
-    ratios = [{"from_month": month, "hazard_ratio": ratio} for month, ratio in steps]
-    return {"relative_to": arm, "hazard_ratios": ratios}
-
-
-def arriving(patients: int, arrivals: str, *steps: tuple[float, float]) -> Table:
-    rates = [{"from_month": month, "rate": rate} for month, rate in steps]
-    return {"patients": patients, "arrivals": arrivals, "rates_per_month": rates}
-
-
-def events(number: int, if_not_reached: str = "last_event", **which: Any) -> Table:
-    return {"endpoint": PFS, "events": number, "if_not_reached": if_not_reached} | which
-
-
-def hypothesis(
-    experimental: str, control: str, *analyses: str, stratified: bool = False, **test: Any
-) -> Table:
-    return {
-        "endpoint": PFS,
-        "arms": {"experimental": experimental, "control": control},
-        "test": {"kind": "logrank", "stratified": stratified} | test,
-        "analyses": list(analyses),
-        "critical_values": [2.0] * len(analyses),
-    }
-
-
-def weighted(*analyses: str, stratified: bool = True, **weights: Any) -> Table:
-    test = {"kind": "weighted_logrank"} | weights
-    return hypothesis("new", "old", *analyses, stratified=stratified, **test)
-
+__all__ = [
+    "FEATURES",
+    "PFS",
+    "Table",
+    "arriving",
+    "delayed",
+    "dropping_out",
+    "events",
+    "exponential",
+    "feature_scenario",
+    "hypothesis",
+    "piecewise",
+    "relative",
+    "weighted",
+]
 
 TWO_ARMS = {"new": {"pfs": relative("old", 0.6)}, "old": {"pfs": exponential(8.0)}}
 SMALL_AND_LARGE = {"site": {"small": 0.3, "large": 0.7}}
@@ -339,6 +318,8 @@ FEATURES: dict[str, Table] = {
         },
     },
 }
+
+FEATURES |= ENDPOINT_FEATURES
 
 
 def feature_scenario(

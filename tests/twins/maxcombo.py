@@ -39,7 +39,8 @@ def maxcombo_of(sets: Scanned, weightings: Sequence[Weighting]) -> MaxCombo:
         *workspace.maximum,
     ):
         array[:] = np.nan
-    workspace.weights[:] = np.nan
+    for array in (workspace.weights, workspace.products, workspace.folded):
+        array[:] = np.nan
     found = combine(
         survival,
         sets.months,

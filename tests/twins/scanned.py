@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from twins.slow_trial import Observed
+from twins.slow_logrank import Observed
 
 from simulate.engine.arrays import Curve, FloatArray, IntArray, RiskSets
 from simulate.engine.kaplan_meier import arm_curves, last_follow_up

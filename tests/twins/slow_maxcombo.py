@@ -14,7 +14,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 from scipy.special import ndtr, owens_t
-from twins.slow_trial import Observed
+from twins.slow_logrank import Observed
 from twins.slow_weighted import WeightFunction, slow_terms
 
 from simulate.engine.arrays import FloatArray

@@ -1,7 +1,8 @@
 """The patients of one trial, made one by one.
 
-The slow twin of the engine's strata, randomisation, entry, event and dropout: searches and
-bisection where the engine has closed forms, and a list of patients where it has arrays.
+The slow twin of the engine's strata, randomisation, entry, dropout and ends of follow-up: searches
+where the engine has closed forms, and a list of patients where it has arrays. What happens to a
+patient is in `slow_course`.
 """
 
 from __future__ import annotations
@@ -11,33 +12,43 @@ from fractions import Fraction
 from itertools import accumulate, permutations
 from typing import Literal, NamedTuple
 
+from twins.slow_course import course_of, model_of, time_at
 from twins.slow_random import whole_number, wide_uniform, word_uniform, words_at
 
-from simulate.scenario.hazards import Hazard
+from simulate.scenario.endpoints import OS, PFS, RESPONSE
 from simulate.scenario.models import Accrual, Scenario
-from simulate.scenario.resolve import dropout_hazards, event_hazards, strata_cells
+from simulate.scenario.resolve import dropout_hazards, strata_cells
 
 Outcome = Literal["event", "dropout", "end"]
 
 
-class Patient(NamedTuple):
-    """One patient: entry and calendar end in calendar months, the other times from randomisation.
+class Followed(NamedTuple):
+    """One patient and one endpoint; months from randomisation.
 
-    ``follow_up`` ends by ``outcome`` unless a cutoff comes first: an event, dropout or the end of
-    the planned follow-up.
+    Follow-up ends after ``months`` by ``outcome`` unless a cutoff comes first: the event, dropout
+    or the end of the planned follow-up. ``event`` is infinite if it never happens.
     """
+
+    event: float
+    months: float
+    outcome: Outcome
+
+
+class Patient(NamedTuple):
+    """One patient: entry in calendar months, the other times from randomisation."""
 
     stratum: int
     arm: str
     entry: float
-    event: float
     dropout: float
-    follow_up: float
-    outcome: Outcome
+    progression: float
+    endpoints: dict[str, Followed]
 
-    @property
-    def calendar_end(self) -> float:
-        return self.entry + self.follow_up
+    def calendar_end(self, endpoint: str) -> float:
+        return self.entry + self.endpoints[endpoint].months
+
+    def has_event(self, endpoint: str) -> bool:
+        return self.endpoints[endpoint].outcome == "event"
 
 
 def slow_patients(scenario: Scenario, trial: int) -> list[Patient]:
@@ -46,23 +57,43 @@ def slow_patients(scenario: Scenario, trial: int) -> list[Patient]:
     strata = [stratum_of(scenario, trial, number) for number in numbers]
     arms = arms_of(scenario, trial, strata)
     entries = entries_of(scenario, trial)
-    events = event_hazards(scenario)
     dropouts = dropout_hazards(scenario)
-    limit = scenario.follow_up.maximum_months if scenario.follow_up else math.inf
+    model = model_of(scenario)
     patients = []
     for number in numbers:
         words = words_at(scenario.simulation.seed, number, trial, "core")
         stratum, arm = strata[number], arms[number]
-        event = time_at(events[arm][stratum], -math.log(wide_uniform(words[0], words[1])))
         dropout = time_at(dropouts[arm], -math.log(word_uniform(words[3])))
-        order: dict[Outcome, float] = {"event": event, "dropout": dropout, "end": limit}
-        # The first key with the smallest time: events before dropouts before the end.
-        outcome = min(order, key=lambda name: order[name])
-        if order[outcome] == math.inf:
-            outcome = "end"
-        time = order[outcome]
-        patients.append(Patient(stratum, arm, entries[number], event, dropout, time, outcome))
+        progression, events = course_of(scenario, model, trial, number, arm, stratum)
+        endpoints = {
+            name: followed(events[name], dropout, last_months(scenario, name, events))
+            for name in model.endpoints
+        }
+        patients.append(Patient(stratum, arm, entries[number], dropout, progression, endpoints))
     return patients
+
+
+def last_months(scenario: Scenario, endpoint: str, events: dict[str, float]) -> float:
+    """Month up to which an endpoint is followed, dropout apart.
+
+    Response until progression or death, a binary endpoint until it is assessed.
+    """
+    limit = scenario.follow_up.maximum_months if scenario.follow_up else math.inf
+    if endpoint == RESPONSE:
+        return min(limit, events.get(PFS, events.get(OS, math.inf)))
+    if endpoint in scenario.binary_endpoints:
+        return min(limit, scenario.binary_endpoints[endpoint].assessed_months)
+    return limit
+
+
+def followed(event: float, dropout: float, limit: float) -> Followed:
+    """Find how an endpoint's follow-up ends."""
+    order: dict[Outcome, float] = {"event": event, "dropout": dropout, "end": limit}
+    # The first key with the smallest time: events before dropouts before the end.
+    outcome = min(order, key=lambda name: order[name])
+    if order[outcome] == math.inf:
+        outcome = "end"
+    return Followed(event, order[outcome], outcome)
 
 
 def stratum_of(scenario: Scenario, trial: int, number: int) -> int:
@@ -120,38 +151,3 @@ def _walk(accrual: Accrual, now: float | Fraction, gap: float | Fraction) -> flo
             return now + gap / rate
         gap -= room
         now = min(later)
-
-
-def cumulative_hazard(hazard: Hazard, months: float) -> float:
-    """Cumulative hazard by ``months``, summed over the pieces."""
-    ends = [*hazard.starts_months[1:], math.inf]
-    total = []
-    for first, last, slope in zip(hazard.starts_months, ends, hazard.slopes, strict=True):
-        if months > first:
-            stop = min(months, last) / hazard.scale_months
-            start = first / hazard.scale_months
-            total.append(slope * (stop**hazard.shape - start**hazard.shape))
-    return math.fsum(total)
-
-
-def time_at(hazard: Hazard | None, target: float) -> float:
-    """Month at which a cumulative hazard reaches ``target``, by bisection; infinite if never.
-
-    The bisection goes on until no double lies between the ends; a jump that happens between
-    neighbouring doubles (an atom) is shared out in proportion.
-    """
-    if hazard is None or (hazard.slopes[-1] == 0.0 and cumulative_hazard(hazard, 1e300) < target):
-        return math.inf
-    low, high = 0.0, 1.0
-    while cumulative_hazard(hazard, high) < target:
-        low, high = high, 2.0 * high
-    while True:
-        middle = 0.5 * (low + high)
-        if not low < middle < high:
-            break
-        if cumulative_hazard(hazard, middle) < target:
-            low = middle
-        else:
-            high = middle
-    below, above = cumulative_hazard(hazard, low), cumulative_hazard(hazard, high)
-    return low + (high - low) * ((target - below) / (above - below))

@@ -12,7 +12,15 @@ from fractions import Fraction
 WORD = 2**32
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 KEY_STEPS = (0x9E3779B9, 0xBB67AE85)
-PURPOSES = {"core": 0, "stratum": 1, "randomisation": 2, "visit": 6}
+PURPOSES = {
+    "core": 0,
+    "stratum": 1,
+    "randomisation": 2,
+    "death": 3,
+    "response": 4,
+    "binary": 5,
+    "visit": 6,
+}
 
 Words = tuple[int, int, int, int]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from scipy.stats import norm
-from twins.slow_trial import SlowRow
+from twins.slow_rows import SlowRow
 
 from simulate.engine.arrays import (
     STATUS_ESTIMATE_INFINITE,

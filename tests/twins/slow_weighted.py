@@ -12,7 +12,7 @@ from functools import partial
 from typing import NamedTuple
 
 from twins.slow_kaplan_meier import slow_survival
-from twins.slow_trial import Observed
+from twins.slow_logrank import Observed
 
 # A weight from the survival just before the event time, and the stratum's survival curve.
 WeightFunction = Callable[[Fraction, Callable[[float], Fraction]], float]

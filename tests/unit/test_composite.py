@@ -33,7 +33,7 @@ from simulate.scenario.composite import Composite, marginal_hazard_ratios
 from simulate.scenario.hazards import Hazard
 from simulate.scenario.marginal_effects import marginal_effects
 from simulate.scenario.models import Scenario
-from simulate.scenario.resolve import composite_in, dropout_hazards, event_hazards
+from simulate.scenario.resolve import composite_in, dropout_hazards, endpoint_tables, event_hazards
 from simulate.scenario.tabulation import ShapeError, marginal_hazard
 
 FloatArray = NDArray[np.float64]
@@ -223,7 +223,7 @@ def test_the_median_is_that_of_the_uncured_at_frailty_1() -> None:
 def test_weights_need_sum_to_1_only_nearly() -> None:
     third = RATED | {"weight": 0.3333333333}
     mixture: Table = {"distribution": "mixture", "components": [third, third, third]}
-    tables = {name: arm.pfs for name, arm in arms(relative("old", 0.5), mixture).arms.items()}
+    tables = endpoint_tables(arms(relative("old", 0.5), mixture), "pfs")
     assert math.fsum(composite_in(tables, "new", {}).weights) == pytest.approx(1.0, abs=1e-15)
     assert_survival(resolved(mixture), survivors(h_rated))
 

@@ -34,10 +34,12 @@ def arms_by_blocks(trial: int, arrangements: NDArray[np.int8], n: int) -> IntArr
 def arms_within(trial: int, arrangements: NDArray[np.int8], stratum: IntArray, s: int) -> IntArray:
     n = len(stratum)
     picks = np.zeros(n + s, dtype=np.int64)
-    next_place = np.zeros(s + 1, dtype=np.int64)
+    sequence = np.zeros(n + s * arrangements.shape[1], dtype=np.int64)
+    next_place = np.zeros(s, dtype=np.uint64)
     arm = np.full(n, 77, dtype=np.int64)
+    seed, number = np.uint64(SEED), np.uint64(trial)
     allocation.randomise_within_strata(
-        np.uint64(SEED), np.uint64(trial), arrangements, stratum, n, s, picks, next_place, arm
+        seed, number, arrangements, stratum, n, s, picks, sequence, next_place, arm
     )
     return arm
 

@@ -139,8 +139,18 @@ def test_ranks_among_many(kind: Callable[[np.random.Generator, int], FloatArray]
 def test_entered_patients_are_counted_up_to_and_at_the_cutoff() -> None:
     entry = np.sort(np.random.default_rng(2).integers(0, 30, size=100) / 4.0)
     for cutoff in [-1.0, 0.0, 0.25, 3.3, entry[50], entry[-1], 99.0]:
-        n = cutoffs.count_entered(entry, 100, cutoff)
+        n = cutoffs.count_entered(entry, 100, 0.0, cutoff)
         assert n == bisect.bisect_right(entry.tolist(), cutoff)
+        for months in (0.25, 2.0):
+            n = cutoffs.count_entered(entry, 100, months, cutoff)
+            assert n == bisect.bisect_right(entry.tolist(), cutoff - months)
+
+
+def test_who_triggers_a_look_at_a_follow_up_has_been_followed_so_long() -> None:
+    # Rounded, 50 / 7 + 2.9 - 2.9 is below 50 / 7.
+    entry = np.arange(1, 51) / 7.0
+    assert entry[-1] + 2.9 - 2.9 < entry[-1]
+    assert cutoffs.count_entered(entry, 50, 2.9, entry[-1] + 2.9) == 50
 
 
 def random_trigger(rng: random.Random, depth: int, first: bool) -> dict[str, Any]:

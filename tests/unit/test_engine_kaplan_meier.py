@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twins.scanned import Curves, curves_of, scratch
 from twins.slow_kaplan_meier import slow_survival
+from twins.slow_logrank import Observed
 from twins.slow_rmst import (
     Patients,
     is_estimable,
@@ -20,7 +21,6 @@ from twins.slow_rmst import (
     slow_rmst,
     slow_survival_variance,
 )
-from twins.slow_trial import Observed
 
 from simulate.engine.arrays import STATUS_NO_INFORMATION, STATUS_NOT_ESTIMABLE, Curve
 from simulate.engine.kaplan_meier import (

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from twins.feature_scenarios import FOUR_CELLS, feature_scenario, hypothesis
-from twins.slow_trial import Observed, RiskSet, cox_terms, risk_sets, slow_cox, slow_logrank
+from twins.slow_logrank import Observed, RiskSet, cox_terms, risk_sets, slow_cox, slow_logrank
 
 from simulate.engine import arrays, cox, logrank
 from simulate.engine.arrays import (
@@ -20,6 +20,7 @@ from simulate.engine.arrays import (
     RiskSets,
 )
 from simulate.engine.trial import analyse
+from simulate.engine.workspace import new_workspace
 from simulate.runner.pack import pack
 
 TIES = {"breslow": ESTIMATE_BRESLOW, "efron": ESTIMATE_EFRON}
@@ -56,7 +57,7 @@ def analysed(observed: Sequence[Observed], ties: str = "efron", ratio: float = 1
     """Test and estimate by the engine; all patients enter at month 0 and none is lost."""
     n = len(observed)
     plan = plan_for(n, ties, ratio)
-    workspace, statistics = arrays.new_workspace(plan), arrays.new_statistics(1, plan)
+    workspace, statistics = new_workspace(plan), arrays.new_statistics(1, plan)
     patients = workspace.patients
     for i, (time, is_event, is_experimental, stratum) in enumerate(observed):
         patients.stratum[i] = stratum

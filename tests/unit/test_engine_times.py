@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from twins.feature_scenarios import arriving, feature_scenario
-from twins.slow_patients import entries_of, time_at
+from twins.slow_course import time_at
+from twins.slow_patients import entries_of
 
 from simulate.engine import arrays, times
+from simulate.engine.workspace import new_workspace
 from simulate.runner.pack import evenly_spaced_entries, pack, pack_hazards
 from simulate.scenario.hazards import Hazard
 
@@ -108,7 +110,7 @@ NEVER = math.inf
 def test_the_end_of_follow_up(
     event: float, dropout: float, limit: float, end: float, outcome: int
 ) -> None:
-    patients = arrays.new_workspace(pack(feature_scenario("plain"))).patients
+    patients = new_workspace(pack(feature_scenario("plain"))).patients
     patients.entry[0], patients.event[0, 0], patients.dropout[0] = 7.25, event, dropout
     times.end_follow_up(patients, 0, limit, 1)
     times.to_calendar(patients, 0, 1)

@@ -18,7 +18,7 @@ from twins.scanned import (
     weights_of,
 )
 from twins.slow_kaplan_meier import slow_survival
-from twins.slow_trial import Observed
+from twins.slow_logrank import Observed
 from twins.slow_weighted import (
     WeightFunction,
     fleming_harrington,

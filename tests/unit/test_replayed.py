@@ -17,7 +17,8 @@ from twins.feature_scenarios import (
     feature_scenario,
     hypothesis,
 )
-from twins.slow_trial import Observed, risk_sets, slow_score
+from twins.slow_logrank import Observed, risk_sets
+from twins.slow_rows import slow_score
 
 from simulate.engine.arrays import Statistics
 from simulate.errors import ScenarioError
@@ -37,6 +38,7 @@ from simulate.runner.execute import BLOCK_TRIALS, Block, simulate_block
 from simulate.runner.pack import pack
 from simulate.scenario.comparisons import planned_comparisons
 from simulate.scenario.models import Scenario
+from simulate.scenario.survival_tests import LogrankTest, WeightedLogrankTest
 
 
 def csv_rows(trial: ReplayedTrial, cut: Cut) -> list[dict[str, str]]:
@@ -82,16 +84,18 @@ def test_z_follows_from_the_csv(name: str, number: int) -> None:
     for cut in held_cuts(trial):
         rows = csv_rows(trial, cut)
         for look in trial.looks:
-            if look.analysis != cut.analysis:
+            if look.analysis != cut.analysis or look.hypothesis in scenario.estimates:
                 continue
             chosen = scenario.hypotheses[look.hypothesis]
+            if not isinstance(chosen.test, LogrankTest | WeightedLogrankTest):
+                continue
             compared = (chosen.arms.experimental, chosen.arms.control)
             factors = list(scenario.strata) if chosen.test.stratified else []
             strata = sorted({tuple(row[factor] for factor in factors) for row in rows})
             observed = [
                 Observed(
-                    float(row["pfs_months"]),
-                    row["pfs_event"] == "1",
+                    float(row[f"{chosen.endpoint}_months"]),
+                    row[f"{chosen.endpoint}_event"] == "1",
                     row["arm"] == chosen.arms.experimental,
                     strata.index(tuple(row[factor] for factor in factors)),
                 )

@@ -217,8 +217,8 @@ def test_allowed(path: str, value: Any) -> None:
             "hypotheses",
             {},
             [
-                "hypotheses: must have at least 1 entry (given: 0); each is a table of its own, "
-                "[hypotheses.NAME]"
+                "hypotheses: must have an entry where there are no [estimates]: results are about "
+                "these"
             ],
         ),
         (
@@ -260,7 +260,7 @@ def test_arrangements_of_a_block(ratio: dict[str, int], block_size: int, is_allo
 
 def test_no_arms_at_all() -> None:
     assert _problems("arms", {})[0] == (
-        "arms: must have at least 2 entries (given: 0); each is a table of its own, [arms.NAME]"
+        "arms: must have at least 1 entry (given: 0); each is a table of its own, [arms.NAME]"
     )
 
 

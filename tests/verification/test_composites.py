@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from scipy import stats
 from twins.feature_scenarios import Table, arriving, feature_scenario, hypothesis, relative
 
-from simulate.engine.arrays import Patients, new_workspace
+from simulate.engine.arrays import Patients
 from simulate.engine.trial import make_patients
+from simulate.engine.workspace import new_workspace
 from simulate.runner.pack import pack
 
 FloatArray = NDArray[np.float64]

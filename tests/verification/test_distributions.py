@@ -23,8 +23,9 @@ from twins.feature_scenarios import (
     piecewise,
 )
 
-from simulate.engine.arrays import Patients, new_workspace
+from simulate.engine.arrays import Patients
 from simulate.engine.trial import make_patients
+from simulate.engine.workspace import new_workspace
 from simulate.runner.pack import pack
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import dropout_hazards, event_hazards

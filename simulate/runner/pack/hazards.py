@@ -36,6 +36,7 @@ def pack_hazards(hazards: Sequence[Hazard | None]) -> Hazards:
         scale=floats(h.scale_months if h else 1.0 for h in hazards),
         inverse_shape=floats(1.0 / h.shape if h else 1.0 for h in hazards),
         single_rates=int(single_rates),
+        at_most_two=int(all(len(pieces) <= 2 for pieces in pieces_of)),
         all_linear=int(all(linear)),
         never=int(all(hazard is None for hazard in hazards)),
     )

@@ -21,8 +21,9 @@ from simulate.runner.pack.hazards import pack_hazards
 from simulate.runner.pack.hypotheses import pack_hypotheses
 from simulate.runner.pack.looks import Nodes
 from simulate.runner.pack.values import exp, floats, integers, inverse, log
-from simulate.scenario.comparisons import Comparison, planned_comparisons
+from simulate.scenario.comparisons import Comparison, arms_of, planned, planned_comparisons
 from simulate.scenario.endpoints import TIMES
+from simulate.scenario.hypotheses import Hypothesis
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import dropout_hazards, strata_cells
 from simulate.scenario.survival_tests import MaxComboTest, OfCurves, WeightedLogrankTest
@@ -51,6 +52,8 @@ def pack(scenario: Scenario, progression: Progression | None = None) -> Plan:
     starts, cumulative, rates = accrual_steps(scenario.accrual)
     nodes = Nodes(scenario, arms, len(cells))
     needs = [_needs(scenario, row) for row in comparisons]
+    scans = _first_of(row.scans for row in needs)
+    curves = _first_of(row.draws_curves for row in needs)
     hypotheses = pack_hypotheses(scenario)
     poisson = scenario.accrual.arrivals == "poisson"
     follow_up = scenario.follow_up
@@ -80,9 +83,10 @@ def pack(scenario: Scenario, progression: Progression | None = None) -> Plan:
         row_look=integers(c.analysis_number for c in comparisons),
         row_hypothesis=integers(c.hypothesis_number for c in comparisons),
         row_counts=_first_of(row.counts for row in needs),
-        row_sorts=_first_of(row.sorts for row in needs),
+        row_sorts=_sorts(needs, scans, curves),
+        row_scans=scans,
         row_weighs=_first_of(row.weighs for row in needs),
-        row_draws_curves=_first_of(row.draws_curves for row in needs),
+        row_draws_curves=curves,
         hypotheses=hypotheses,
         needs_months=int(bool((hypotheses.weight_kind == engine.WEIGHTS_MODEST_BY_MONTH).any())),
     )
@@ -92,30 +96,27 @@ class _Needs(NamedTuple):
     """What a row needs, each a key that is equal where rows can share it; None: not needed."""
 
     counts: object
-    sorts: object
+    scans: object
     weighs: object
     draws_curves: object
 
 
 def _needs(scenario: Scenario, row: Comparison) -> _Needs:
     """What a row is made from."""
-    if row.hypothesis in scenario.hypotheses:
-        hypothesis = scenario.hypotheses[row.hypothesis]
-        test = hypothesis.test
-        endpoint, arms, stratified = hypothesis.endpoint, hypothesis.arms.names, test.stratified
-        set_months = getattr(test, "minimum_follow_up_months", None)
-    else:
-        test = None
-        estimate = scenario.estimates[row.hypothesis]
-        endpoint, arms, stratified = estimate.endpoint, (estimate.arm,), False
-        set_months = estimate.minimum_follow_up_months
-    data = (row.analysis, endpoint, arms, set_months)
-    order = (*data, stratified) if endpoint in TIMES else None
+    chosen = planned(scenario)[row.hypothesis]
+    test = chosen.test if isinstance(chosen, Hypothesis) else None
+    months = chosen if test is None else test
+    arms, endpoint = arms_of(chosen), chosen.endpoint
+    counts = (row.analysis, endpoint, arms, getattr(months, "minimum_follow_up_months", None))
+    of_times = endpoint in TIMES
+    of_curves = of_times and (test is None or isinstance(test, OfCurves))
+    order = (row.analysis, endpoint, arms, test is not None and test.stratified)
+    is_weighted = isinstance(test, WeightedLogrankTest | MaxComboTest)
     return _Needs(
-        counts=data,
-        sorts=order,
-        weighs=order if isinstance(test, WeightedLogrankTest | MaxComboTest) else None,
-        draws_curves=order if test is None or isinstance(test, OfCurves) else None,
+        counts=counts,
+        scans=order if of_times and not of_curves else None,
+        weighs=order if is_weighted else None,
+        draws_curves=order if of_curves else None,
     )
 
 
@@ -126,6 +127,17 @@ def _first_of(keys: Iterable[object]) -> IntArray:
     for key in keys:
         found.append(int(key is not None and key != last))
         last = last if key is None else key
+    return integers(found)
+
+
+def _sorts(needs: Sequence[_Needs], scans: IntArray, curves: IntArray) -> IntArray:
+    """1 where patients must be put in order: for risk sets or curves, if they are not in it."""
+    found = []
+    last: object = None
+    for row, scan, curve in zip(needs, scans, curves, strict=True):
+        order = row.scans if scan else row.draws_curves if curve else None
+        found.append(int(order is not None and order != last))
+        last = last if order is None else order
     return integers(found)
 
 

@@ -1,0 +1,127 @@
+"""Scratch memory of the engine: patients, risk sets, curves and whatever else one trial needs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from simulate.engine.arrays import (
+    Curve,
+    FloatArray,
+    IntArray,
+    Patients,
+    Plan,
+    RiskSets,
+    UintArray,
+)
+from simulate.engine.maxcombo import MaxComboScratch, new_maxcombo_scratch
+
+
+class Workspace(NamedTuple):
+    """Scratch memory for one trial. Sizes in `new_workspace`.
+
+    ``last_cutoff`` alone is carried from trial to trial: where to begin the search for a look's
+    event, which makes it shorter and does not change what it finds.
+    """
+
+    patients: Patients
+    risk_sets: RiskSets
+    experimental_curve: Curve
+    control_curve: Curve
+    draw_event: FloatArray
+    draw_entry: FloatArray
+    draw_dropout: FloatArray
+    draw_other: FloatArray
+    score_first: FloatArray
+    score_second: FloatArray
+    score_response: FloatArray
+    float_scratch: FloatArray
+    float_scratch_2: FloatArray
+    float_scratch_3: FloatArray
+    keys: IntArray
+    sorted_keys: IntArray
+    buffer: IntArray
+    places: UintArray
+    picks: IntArray
+    sequence: IntArray
+    next_place: UintArray
+    segment: IntArray
+    first_of_stratum: IntArray
+    months: FloatArray
+    survival: FloatArray
+    difference: FloatArray
+    variance: FloatArray
+    responders: IntArray
+    maxcombo: MaxComboScratch
+    last_follow_up: FloatArray
+    stack: FloatArray
+    last_cutoff: FloatArray
+
+
+def new_workspace(plan: Plan) -> Workspace:
+    """Scratch memory for trials of ``plan``."""
+    n = plan.n_patients
+
+    def floats() -> FloatArray:
+        return np.zeros(n, dtype=np.float64)
+
+    def integers(size: int = n) -> IntArray:
+        return np.zeros(size, dtype=np.int64)
+
+    def by_endpoint() -> FloatArray:
+        return np.zeros((plan.course.n_endpoints, n), dtype=np.float64)
+
+    def curve() -> Curve:
+        return Curve(*(np.zeros(n + 1, dtype=np.float64) for _ in Curve._fields))
+
+    patients = Patients(
+        stratum=integers(),
+        arm=integers(),
+        cell=np.zeros(n, dtype=np.uint64),
+        entry=floats(),
+        dropout=floats(),
+        progression=floats(),
+        response=floats(),
+        event=by_endpoint(),
+        end=by_endpoint(),
+        outcome=np.zeros((plan.course.n_endpoints, n), dtype=np.int64),
+        calendar_end=by_endpoint(),
+        calendar_event=by_endpoint(),
+    )
+    # Branch-free passes write one element past the last they keep.
+    risk_sets = RiskSets(integers(n + 1), integers(n + 1))
+    return Workspace(
+        patients=patients,
+        risk_sets=risk_sets,
+        experimental_curve=curve(),
+        control_curve=curve(),
+        draw_event=floats(),
+        draw_entry=floats(),
+        draw_dropout=floats(),
+        draw_other=floats(),
+        score_first=floats(),
+        score_second=floats(),
+        score_response=floats(),
+        float_scratch=floats(),
+        float_scratch_2=floats(),
+        float_scratch_3=floats(),
+        keys=integers(),
+        sorted_keys=integers(),
+        buffer=integers(),
+        places=np.zeros((2, 256), dtype=np.uint64),
+        picks=integers(n + plan.n_strata),
+        sequence=integers(n + plan.n_strata * plan.arrangements.shape[1]),
+        next_place=np.zeros(plan.n_strata, dtype=np.uint64),
+        segment=integers(plan.n_strata + 1),
+        first_of_stratum=integers(plan.n_strata + 1),
+        months=np.zeros(n + 1, dtype=np.float64),
+        survival=floats(),
+        difference=floats(),
+        variance=floats(),
+        responders=integers(4 * plan.n_strata),
+        maxcombo=new_maxcombo_scratch(n),
+        last_follow_up=np.zeros(2, dtype=np.float64),
+        stack=np.zeros(len(plan.node_kind) + 1, dtype=np.float64),
+        last_cutoff=np.zeros((len(plan.node_kind), 2), dtype=np.float64),
+    )

@@ -1,0 +1,391 @@
+"""Small scenarios of overall survival, response and binary endpoints, and of tests of curves."""
+
+from __future__ import annotations
+
+from twins.scenario_tables import (
+    Table,
+    dropping_out,
+    estimate,
+    events,
+    exponential,
+    hypothesis,
+    of_curves,
+    of_one_arm,
+    of_rates,
+    piecewise,
+    relative,
+    responding,
+    weighted,
+)
+
+SITES = {"site": {"small": 0.3, "large": 0.7}}
+IN_SMALL = {"stratum": {"site": "small"}}
+WEIBULL: Table = {"distribution": "weibull", "shape": 1.4, "scale_months": 4.0}
+FISHER = {"method": "fisher"}
+LATE = {"fleming_harrington": {"rho": 0, "gamma": 1}}
+
+THREE_ARMS_JOINT: Table = {
+    "high": {
+        "pfs": relative("control", 0.6),
+        "os": relative("control", 0.7),
+        "response": responding(
+            0.5, exponential(3.0), by_stratum={"small": {"rate": 0.7} | IN_SMALL}
+        ),
+        "binary": {"pressure": {"rate": 0.45}, "anaemia": {"rate": 0.5}},
+        "dropout": dropping_out(0.02),
+    },
+    "low": {
+        "pfs": relative("high", 1.2),
+        "os": relative("control", 1.0),
+        "response": responding(0.35, WEIBULL),
+        "binary": {
+            "pressure": {"rate": 0.3, "by_stratum": {"small": {"rate": 0.1} | IN_SMALL}},
+            "anaemia": {"rate": 0.2},
+        },
+    },
+    "control": {
+        "pfs": exponential(6.0) | {"by_stratum": {"small": exponential(4.0) | IN_SMALL}},
+        "os": {"distribution": "weibull", "shape": 1.1, "median_months": 18.0},
+        "response": responding(0.2, exponential(2.0)),
+        "binary": {"pressure": {"rate": 0.15}, "anaemia": {"rate": 0.0}},
+        "dropout": dropping_out(0.03),
+    },
+}
+ATOM_AT_FIVE: Table = {
+    "new": {"pfs": piecewise((0.0, 0.05), (5.0, 1e20)), "dropout": dropping_out(0.02)},
+    "old": {"pfs": piecewise((0.0, 0.1), (2.5, 0.4), (5.0, 1e20))},
+}
+EIGHT_THEN_TWELVE: Table = {
+    "schedule": [{"from_week": 0, "every_weeks": 8}, {"from_week": 24, "every_weeks": 12}]
+}
+EVERY_SIX_WEEKS: Table = {"schedule": [{"from_week": 0, "every_weeks": 6}]}
+TWO_SCANNED_ARMS: Table = {
+    "new": {"pfs": relative("old", 0.6), "dropout": dropping_out(0.02)},
+    "old": {"pfs": exponential(5.0)},
+}
+
+ENDPOINT_FEATURES: dict[str, Table] = {
+    "joint": {
+        "arms": THREE_ARMS_JOINT,
+        "correlations": {
+            "progression_os": 0.6,
+            "progression_response": 0.4,
+            "os_response": 0.1,
+            "horizon_months": 48.0,
+        },
+        "binary_endpoints": {
+            "pressure": {"response_correlation": 0.5, "assessed_months": 3.0},
+            "anaemia": {"assessed_months": 1.0},
+        },
+        "strata": SITES,
+        "accrual": {"patients": 90, "arrivals": "poisson", "rate_per_month": 12.0},
+        "analyses": {
+            "responses": {"trigger": events(15, endpoint="response", arms=["high", "control"])},
+            "deaths": {"trigger": events(24, endpoint="os", stratum={"site": "large"})},
+            "both": {
+                "trigger": {
+                    "latest_of": [events(70), events(60, "all_data", endpoint="os", arms=["low"])]
+                }
+            },
+        },
+        "hypotheses": {
+            "pfs": hypothesis("high", "control", "responses", "both", stratified=True),
+            "os": hypothesis("high", "control", "deaths", "both", stratified=True, endpoint="os"),
+            "os_low": hypothesis("low", "control", "deaths", endpoint="os"),
+            "response": of_rates(
+                "high", "control", "responses", "deaths", stratified=True, method="mantel_haenszel"
+            ),
+            "followed": of_rates(
+                "high", "control", "responses", method="fisher", minimum_follow_up_months=2.5
+            ),
+            "pressure": of_rates(
+                "low", "control", "responses", "both", endpoint="pressure", method="z_pooled"
+            ),
+            "anaemia": of_rates(
+                "high", "control", "responses", endpoint="anaemia", **FISHER, estimate="odds_ratio"
+            ),
+            "late": weighted("both", stratified=True, **LATE)
+            | {"arms": {"experimental": "low", "control": "high"}},
+        },
+        "estimates": {
+            "median": estimate("high", "median"),
+            "survival": estimate("low", "survival", "os", at_months=9.0, analyses=["both"]),
+            "rate": estimate("control", "rate", "response", level=0.9),
+        },
+    },
+    "overall survival alone": {
+        "arms": {
+            "new": {"os": relative("old", 0.7), "dropout": dropping_out(0.02)},
+            "old": {"os": exponential(9.0)},
+        },
+        "strata": SITES,
+        "accrual": {"patients": 60, "arrivals": "evenly_spaced", "rate_per_month": 6.0},
+        "follow_up": {"maximum_months": 14.0},
+        "analyses": {
+            "first": {"trigger": events(14, "skip", endpoint="os", stratum={"site": "small"})},
+            "last": {"trigger": events(42, "all_data", endpoint="os")},
+        },
+        "hypotheses": {
+            "test": hypothesis("new", "old", "first", "last", stratified=True, endpoint="os"),
+            "landmark": of_one_arm(
+                "new",
+                "first",
+                "last",
+                endpoint="os",
+                kind="landmark_survival",
+                at_months=6.0,
+                null_survival=0.6,
+            ),
+            "milestone": of_curves(
+                "new", "old", "last", endpoint="os", kind="milestone", at_months=12.0
+            ),
+        },
+        "estimates": {"median": estimate("old", "median", "os")},
+    },
+    "one arm": {
+        "arms": {
+            "only": {"response": responding(0.3, exponential(2.0)), "dropout": dropping_out(0.05)}
+        },
+        "accrual": {"patients": 40, "arrivals": "poisson", "rate_per_month": 4.0},
+        "follow_up": {"maximum_months": 6.0},
+        "analyses": {
+            "start": {"trigger": {"calendar_months": 1.0}},
+            "some": {"trigger": events(10, "skip", endpoint="response")},
+            "last": {"trigger": events(14, "all_data", endpoint="response")},
+        },
+        "hypotheses": {
+            "exact": of_one_arm(
+                "only",
+                "start",
+                "some",
+                "last",
+                endpoint="response",
+                kind="exact_binomial",
+                null_rate=0.15,
+                minimum_follow_up_months=3.0,
+            ),
+        },
+        "estimates": {
+            "everyone": estimate("only", "rate", "response"),
+            "set": estimate("only", "rate", "response", minimum_follow_up_months=1.5),
+        },
+    },
+    "survival and response": {
+        "arms": {
+            "new": {
+                "os": piecewise((0.0, 0.15), (4.0, 0.05)),
+                # Deaths before month 1 leave no time to respond.
+                "response": responding(0.6, piecewise((0.0, 0.0), (1.0, 0.4), (6.0, 0.0))),
+                "binary": {"early": {"rate": 0.6}, "late": {"rate": 0.5}, "never": {"rate": 0.9}},
+                "dropout": dropping_out(0.05),
+            },
+            "old": {
+                "os": relative("new", 1.6),
+                "response": responding(0.4, WEIBULL),
+                "binary": {"early": {"rate": 0.4}, "late": {"rate": 0.5}, "never": {"rate": 0.9}},
+            },
+        },
+        "correlations": {"os_response": -0.5},
+        "binary_endpoints": {
+            "early": {"response_correlation": -0.7},
+            "late": {"response_correlation": 0.8, "assessed_months": 9.0},
+            "never": {"assessed_months": 9.5},
+        },
+        "strata": SITES,
+        "accrual": {"patients": 70, "arrivals": "evenly_spaced", "rate_per_month": 7.0},
+        "randomisation": {"ratio": {"new": 2, "old": 1}, "block_size": 3},
+        "follow_up": {"maximum_months": 9.0},
+        "analyses": {
+            "first": {"trigger": {"calendar_months": 4.0}},
+            "last": {"trigger": events(70, "all_data", endpoint="os")},
+        },
+        "hypotheses": {
+            "os": hypothesis("new", "old", "first", "last", endpoint="os"),
+            "score": of_rates(
+                "new", "old", "first", "last", method="miettinen_nurminen", null_difference=-0.1
+            ),
+            "in_strata": of_rates(
+                "new",
+                "old",
+                "first",
+                "last",
+                stratified=True,
+                method="miettinen_nurminen",
+                estimate="odds_ratio",
+            ),
+            "unpooled": of_rates("new", "old", "last", method="z_unpooled", null_difference=0.2),
+            "early": of_rates("new", "old", "first", endpoint="early", **FISHER),
+            "late": of_rates("new", "old", "last", endpoint="late", method="z_pooled"),
+            "never": of_rates("new", "old", "last", endpoint="never", method="z_unpooled"),
+        },
+    },
+    "shared data": {
+        "arms": {
+            "new": {
+                "pfs": relative("old", 0.7),
+                "response": responding(0.5, exponential(2.0)),
+                "dropout": dropping_out(0.02),
+            },
+            "old": {"pfs": exponential(7.0), "response": responding(0.3, exponential(2.0))},
+        },
+        "strata": SITES,
+        "accrual": {"patients": 60, "arrivals": "poisson", "rate_per_month": 9.0},
+        "analyses": {
+            "early": {"trigger": {"calendar_months": 6.0}},
+            "final": {"trigger": events(45)},
+        },
+        "hypotheses": {
+            "plain": hypothesis("new", "old", "early", "final", stratified=True),
+            "mean": of_curves("new", "old", "early", "final", kind="rmst", tau_months=5.0),
+            "late": weighted("early", "final", stratified=True, **LATE),
+            "response": of_rates("new", "old", "early", "final", method="z_pooled"),
+            "again": hypothesis(
+                "new", "old", "early", "final", stratified=True, null_hazard_ratio=1.3
+            ),
+            "milestone": of_curves(
+                "new", "old", "final", kind="milestone", at_months=6.0, transform="log_log"
+            ),
+            "modest": weighted(
+                "early", "final", stratified=True, modestly_weighted={"delay_months": 3.0}
+            ),
+            "landmark": of_one_arm(
+                "new",
+                "early",
+                "final",
+                kind="landmark_survival",
+                at_months=4.0,
+                null_survival=0.5,
+            ),
+            "across": hypothesis("new", "old", "final"),
+            "longer": of_curves("new", "old", "final", kind="rmst", tau_months=8.0),
+        },
+        "estimates": {
+            "median": estimate("new", "median"),
+            "mean_new": estimate("new", "rmst", at_months=5.0),
+            "survival": estimate("old", "survival", at_months=4.0, level=0.8),
+            "rate": estimate("old", "rate", "response", minimum_follow_up_months=2.0),
+            "median_old": estimate("old", "median", analyses=["early"]),
+        },
+    },
+    "ties of curves": {
+        "arms": ATOM_AT_FIVE,
+        "accrual": {"patients": 60, "arrivals": "evenly_spaced", "rate_per_month": 4.0},
+        "follow_up": {"maximum_months": 5.0},
+        "analyses": {
+            "early": {"trigger": {"calendar_months": 8.0}},
+            "all": {"trigger": events(60, "all_data")},
+        },
+        "hypotheses": {
+            "mean": of_curves("new", "old", "early", "all", kind="rmst", tau_months=5.0),
+            "before": of_curves("new", "old", "all", kind="milestone", at_months=4.75),
+            "at": of_curves("new", "old", "early", "all", kind="milestone", at_months=5.0),
+            "at_log_log": of_curves(
+                "new", "old", "all", kind="milestone", at_months=5.0, transform="log_log"
+            ),
+            "landmark": of_one_arm(
+                "new", "all", kind="landmark_survival", at_months=5.0, null_survival=0.3
+            ),
+        },
+        "estimates": {
+            "median": estimate("new", "median"),
+            "survival": estimate("old", "survival", at_months=5.0),
+            "mean_old": estimate("old", "rmst", at_months=5.0),
+        },
+    },
+    "binary endpoints alone": {
+        "arms": {
+            "new": {"binary": {"cured": {"rate": 0.5}}, "dropout": dropping_out(0.04)},
+            "old": {"binary": {"cured": {"rate": 0.3}}},
+        },
+        "binary_endpoints": {"cured": {"assessed_months": 2.9}},
+        "strata": SITES,
+        "accrual": {"patients": 50, "arrivals": "evenly_spaced", "rate_per_month": 7.0},
+        "analyses": {
+            "part": {"trigger": {"minimum_follow_up_months": 2.9, "after_patients": 30}},
+            "some": {"trigger": events(14, endpoint="cured", arms=["new"])},
+            # Who entered last has been followed for exactly as long as the set asks for.
+            "last": {"trigger": {"minimum_follow_up_months": 2.9}},
+        },
+        "hypotheses": {
+            "set": of_rates(
+                "new",
+                "old",
+                "part",
+                "last",
+                endpoint="cured",
+                method="fisher",
+                minimum_follow_up_months=2.9,
+            ),
+            "everyone": of_rates(
+                "new",
+                "old",
+                "part",
+                "some",
+                endpoint="cured",
+                stratified=True,
+                method="mantel_haenszel",
+            ),
+        },
+        "estimates": {
+            "rate": estimate(
+                "new", "rate", "cured", minimum_follow_up_months=2.9, analyses=["part"]
+            )
+        },
+    },
+    "frailty and a cured fraction": {
+        "arms": {
+            "new": {"pfs": relative("old", 0.6), "dropout": dropping_out(0.01)},
+            "old": {"pfs": exponential(5.0) | {"frailty_variance": 0.8, "cured": 0.15}},
+        },
+        "accrual": {"patients": 60, "arrivals": "poisson", "rate_per_month": 8.0},
+        "analyses": {"final": {"trigger": events(44, "last_event")}},
+        "hypotheses": {
+            "test": hypothesis("new", "old", "final"),
+            "mean": of_curves("new", "old", "final", kind="rmst", tau_months=10.0),
+        },
+        "estimates": {"median": estimate("old", "median")},
+    },
+    "progression through scans": {
+        "arms": TWO_SCANNED_ARMS,
+        "assessments": EIGHT_THEN_TWELVE,
+        "strata": SITES,
+        "accrual": {"patients": 70, "arrivals": "poisson", "rate_per_month": 9.0},
+        "analyses": {
+            "part": {"trigger": {"calendar_months": 9.0}},
+            "final": {"trigger": events(50)},
+        },
+        "hypotheses": {
+            "breslow": hypothesis(
+                "new", "old", "part", "final", stratified=True, estimate="cox_breslow"
+            ),
+            "efron": hypothesis("new", "old", "final", null_hazard_ratio=0.8),
+            "late": weighted("part", "final", stratified=True, **LATE),
+            "mean": of_curves("new", "old", "final", kind="rmst", tau_months=7.0),
+            "milestone": of_curves("new", "old", "final", kind="milestone", at_months=6.0),
+        },
+        "estimates": {
+            "median": estimate("new", "median"),
+            "survival": estimate("old", "survival", at_months=4.0),
+        },
+    },
+    "joint through scans": {
+        "arms": THREE_ARMS_JOINT
+        | {"low": THREE_ARMS_JOINT["low"] | {"assessments": EVERY_SIX_WEEKS}},
+        "assessments": EIGHT_THEN_TWELVE
+        | {"window_days": 5, "missed_probability": 0.2, "confirm_response": True},
+        "correlations": {"progression_os": 0.5, "progression_response": 0.3, "os_response": 0.2},
+        "binary_endpoints": {"pressure": {"response_correlation": 0.5}, "anaemia": {}},
+        "accrual": {"patients": 75, "arrivals": "evenly_spaced", "rate_per_month": 11.0},
+        "strata": SITES,
+        "analyses": {
+            "responses": {"trigger": events(12, endpoint="response", arms=["high", "low"])},
+            "final": {"trigger": events(30, endpoint="os")},
+        },
+        "hypotheses": {
+            "pfs": hypothesis("high", "control", "responses", "final"),
+            "os": hypothesis("low", "control", "final", endpoint="os", stratified=True),
+            "response": of_rates("high", "control", "responses", "final", method="fisher"),
+        },
+        "estimates": {"rate": estimate("low", "rate", "response", minimum_follow_up_months=3.0)},
+    },
+}
