@@ -128,4 +128,7 @@ def test_falling_hazard_favours_late_weights() -> None:
     # The hazards cross: early events speak against the arm that is better in the end.
     assert result.power("logrank").value < 0.6
     assert result.power("late").value > 0.8
+    # The price of assuming no pattern: less power than the best of its components.
+    assert result.power("logrank").value < result.power("maxcombo").value
+    assert result.power("maxcombo").value < result.power("late").value
     assert result.power("restricted_mean").value < result.power("milestone").value

@@ -199,7 +199,8 @@ def test_a_look_that_does_not_take_place_has_no_cutoff(cohort: Cohort) -> None:
 
 
 def test_looks_are_timed_where_nothing_is_tested(cohort: Cohort) -> None:
-    untested = next(cohorts(scenario_from_dict(JOINT | {"hypotheses": {}})))
+    estimates = {"estimates": {"median": {"endpoint": "pfs", "arm": "new", "kind": "median"}}}
+    untested = next(cohorts(scenario_from_dict(JOINT | {"hypotheses": {}} | estimates)))
     for analysis in JOINT["analyses"]:
         months = np.array([untested.cutoff(analysis), cohort.cutoff(analysis)])
         assert np.array_equal(months[0], months[1], equal_nan=True)
