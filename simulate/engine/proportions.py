@@ -28,7 +28,7 @@ PROPORTIONS_MANTEL_HAENSZEL = 4
 
 # Newton's method for a restricted rate takes five steps or so, and one a bit near a double root.
 MOST_STEPS = 100
-# Steps below half the spacing of doubles at 1 change no variance.
+# Smaller steps, relative to the higher rate, change no variance.
 LEAST_STEP = 2.0**-54
 # Beyond the observed number, terms smaller than this share of their sum are left out.
 NEGLIGIBLE = 1e-20
@@ -124,6 +124,11 @@ def restricted_variance(difference: float, x1: int, n1: int, x0: int, n0: int) -
         x = x1 + x0
         n = n1 + n0
         return x * (n - x) / (float(n) * n1 * n0)
+    if 2 * (x1 + x0) > n1 + n0:
+        # A rate near 0 is known more closely than one near 1: of non-responders it is the same.
+        x1 = n1 - x1
+        x0 = n0 - x0
+        difference = -difference
     if difference < 0.0:
         return _variance_apart(-difference, x1, n1, x0, n0)
     return _variance_apart(difference, x0, n0, x1, n1)
@@ -163,9 +168,10 @@ def restricted_rate(difference: float, x_low: int, n_low: int, x_high: int, n_hi
         if not slope < 0.0:
             break
         step = value / slope
-        if abs(step) < LEAST_STEP or step * previous < 0.0:
-            break
         rate -= step
+        # A step back corrects an earlier one by its rounding.
+        if abs(step) <= LEAST_STEP * abs(higher) or step * previous < 0.0:
+            break
         previous = step
     return min(max(rate, 0.0), 1.0 - difference)
 
