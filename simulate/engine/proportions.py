@@ -29,12 +29,10 @@ PROPORTIONS_MANTEL_HAENSZEL = 4
 
 # Newton's method for a restricted rate takes five steps or so, and one a bit near a double root.
 MOST_STEPS = 100
-# Steps below half the spacing of doubles at 1 change no variance.
-LEAST_STEP = 2.0**-54
-# Beyond the observed number, terms smaller than this share of their sum are left out.
+# The last step, relative to the higher rate. Below two spacings of doubles it may not settle.
+LEAST_STEP = 2.0**-51
+# Terms of a tail smaller than this share of their sum are left out.
 NEGLIGIBLE = 1e-20
-# Before it, terms relative to the largest: a probability below this is 0.
-LEAST_TERM = 1e-290
 # The normal quantile goes no farther; z then stays at 8.2 or -8.2.
 LEAST_TAIL = 2.0**-53
 
@@ -125,6 +123,11 @@ def restricted_variance(difference: float, x1: int, n1: int, x0: int, n0: int) -
         x = x1 + x0
         n = n1 + n0
         return x * (n - x) / (float(n) * n1 * n0)
+    if 2 * (x1 + x0) > n1 + n0:
+        # A rate near 0 is known more closely than one near 1: of non-responders it is the same.
+        x1 = n1 - x1
+        x0 = n0 - x0
+        difference = -difference
     if difference < 0.0:
         return _variance_apart(-difference, x1, n1, x0, n0)
     return _variance_apart(difference, x0, n0, x1, n1)
@@ -152,7 +155,6 @@ def restricted_rate(difference: float, x_low: int, n_low: int, x_high: int, n_hi
     square = (n_high + 2.0 * n_low) * difference - total - x_low - x_high
     linear = (n_low * difference - total - 2.0 * x_low) * difference + x_low + x_high
     rate = -square / (3.0 * total)
-    previous = 0.0
     for _ in range(MOST_STEPS):
         higher = rate + difference
         rest = 1.0 - rate
@@ -164,10 +166,9 @@ def restricted_rate(difference: float, x_low: int, n_low: int, x_high: int, n_hi
         if not slope < 0.0:
             break
         step = value / slope
-        if abs(step) < LEAST_STEP or step * previous < 0.0:
-            break
         rate -= step
-        previous = step
+        if abs(step) <= LEAST_STEP * abs(higher):
+            break
     return min(max(rate, 0.0), 1.0 - difference)
 
 
@@ -216,12 +217,11 @@ def log_odds_ratio(
 def exact_binomial(x: int, n: int, p0: float) -> tuple[float, float]:
     """One arm against the rate ``p0`` (0 to 1): one-sided exact p-value, and z.
 
-    P(X >= x) of ``n`` patients who respond with probability ``p0``; below 1e-290 it is 0. z is the
-    normal quantile of 1 - p, no farther than 8.2 from 0.
+    P(X >= x) of ``n`` patients who respond with probability ``p0``; 0 where doubles end, by 1e-308.
+    z is the normal quantile of 1 - p, no farther than 8.2 from 0.
     """
     mode = min(int((n + 1) * p0), n)
-    first = int(np.int64(0))  # typed: a literal would compile a kernel a second time
-    upper, lower = _tails(x, first, mode, n, n, p0, 1.0 - p0, 0.0)
+    upper, lower = _tails(x, mode, n, p0, 1.0 - p0, 0.0)
     return upper, _z_of_tails(upper, lower)
 
 
@@ -229,21 +229,17 @@ def exact_binomial(x: int, n: int, p0: float) -> tuple[float, float]:
 def _hypergeometric_tails(x1: int, n1: int, x0: int, n0: int) -> tuple[float, float]:
     """Probability of ``x1`` or more experimental responders given both margins, and of fewer."""
     x = x1 + x0
-    first = max(x - n0, 0)
-    last = min(x, n1)
-    mode = min(max((n1 + 1) * (x + 1) // (n1 + n0 + 2), first), last)
-    return _tails(x1, first, mode, last, n1, float(x), float(n0 - x), 1.0)
+    mode = (n1 + 1) * (x + 1) // (n1 + n0 + 2)
+    return _tails(x1, mode, n1, float(x), float(n0 - x), 1.0)
 
 
 @kernel
-def _tails(
-    x: int, first: int, mode: int, last: int, n: int, b: float, c: float, slope: float
-) -> tuple[float, float]:
-    """P(X >= x) and P(X < x) where X is from ``first`` to ``last`` and most likely about ``mode``.
+def _tails(x: int, mode: int, n: int, b: float, c: float, slope: float) -> tuple[float, float]:
+    """P(X >= x) and P(X < x) of a number X from 0 to at most ``n``, most likely about ``mode``.
 
-    P(k + 1) is P(k) times ``(n - k) (b - slope k) / ((k + 1) (c + slope (k + 1)))``. The terms,
-    relative to that of the mode, are summed outwards from it: none overflows, and the smaller of
-    the two is accurate relative to itself.
+    P(k + 1) is P(k) times ``(n - k) (b - slope k) / ((k + 1) (c + slope (k + 1)))``, which is 0
+    where X cannot go. The terms, relative to that of the mode, are summed outwards from it: none
+    overflows, and the smaller of the two is accurate relative to itself.
     """
     upper = 0.0
     lower = 0.0
@@ -252,23 +248,24 @@ def _tails(
     else:
         lower = 1.0
     term = 1.0
-    for k in range(mode, last):
+    for k in range(mode, n):
         term *= (n - k) * (b - slope * k) / ((k + 1.0) * (c + slope * (k + 1.0)))
         if k + 1 >= x:
             upper += term
         else:
             lower += term
-        if term <= (NEGLIGIBLE * upper if k + 1 >= x else LEAST_TERM):
+        # Before x nothing is left out: the sum is still 0.
+        if term <= NEGLIGIBLE * upper:
             break
     term = 1.0
-    for i in range(mode - first):
+    for i in range(mode):
         k = mode - i
         term *= k * (c + slope * k) / ((n - k + 1.0) * (b - slope * (k - 1.0)))
         if k - 1 >= x:
             upper += term
         else:
             lower += term
-        if term <= (NEGLIGIBLE * lower if k - 1 < x else LEAST_TERM):
+        if term <= NEGLIGIBLE * lower:
             break
     total = upper + lower
     return upper / total, lower / total

@@ -18,7 +18,7 @@ from simulate.engine.proportions import (
     PROPORTIONS_UNPOOLED,
 )
 
-HALVINGS = 64
+HALVINGS = 100
 
 
 class Table(NamedTuple):
