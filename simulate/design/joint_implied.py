@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,9 @@ _NODES = 12
 _REACH = 8.0
 # Panels halve so often towards an end at which a function may not be smooth.
 _HALVINGS = 30
+# Parts of the distribution of each score, and steps of a bisection.
+_PARTS = 150
+_BISECTIONS = 40
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,74 @@ def response_time_cdf(months: ArrayLike, response_time: Hazard, pfs: Hazard) -> 
     starts = np.asarray([*pfs.starts_months, *response_time.starts_months])
     values = [_responded_by(float(month), response_time, pfs, starts) for month in t.ravel()]
     return np.asarray(values, dtype=np.float64).reshape(t.shape)
+
+
+def responders_times(
+    quantiles: Sequence[float],
+    response_time: Hazard,
+    rate: float,
+    first: Hazard,
+    deaths: Hazard | None,
+    correlations: tuple[float, float, float],
+) -> FloatArray:
+    """Quantiles of the time to response, among responders, of a joint model with correlations.
+
+    Given the normal scores of the first event and of OS, a patient responds with a probability that
+    follows from the third score, and then at a time from the named distribution G, conditioned on
+    the first event. This averages over scores at the middle of equal parts of both distributions.
+
+    Parameters
+    ----------
+    quantiles : sequence of float
+        Shares of the responders, strictly between 0 and 1.
+    response_time : Hazard
+        Of G.
+    rate : float
+        Probability of response, above 0.
+    first, deaths : Hazard
+        Of the latent time to progression and of OS; or of the first event and None.
+    correlations : tuple of float
+        Of the scores: first event and OS, first event and response, OS and response.
+
+    Returns
+    -------
+    array, shape (n_quantiles,)
+        Months, to some three digits.
+    """
+    from scipy.special import ndtr, ndtri  # noqa: PLC0415 - slow to import
+
+    a, b, c = correlations
+    parts = (np.arange(_PARTS) + 0.5) / _PARTS
+    score, other = (part.ravel() for part in np.meshgrid(ndtri(parts), ndtri(parts)))
+    root = math.sqrt(1.0 - a * a)
+    on_other = (c - a * b) / root
+    event = first.quantile(ndtr(-score))
+    if deaths is not None:
+        event = np.minimum(event, deaths.quantile(ndtr(-(a * score + root * other))))
+    left = math.sqrt(1.0 - b * b - on_other * on_other)
+    weights = ndtr((ndtri(rate) - b * score - on_other * other) / left)
+    weights = weights / weights.sum()
+    by_event = -np.expm1(-response_time.cumulative(event))
+
+    def share_by(month: float) -> float:
+        by_month = -math.expm1(-float(response_time.cumulative(month)))
+        early = by_month < by_event
+        ratio = np.where(early, by_month / np.where(early, by_event, 1.0), 1.0)
+        return float(weights @ np.where(event <= month, 1.0, ratio))
+
+    latest = event[np.isfinite(event)].max(initial=1.0)
+    return np.array([_where(share_by, share, latest) for share in quantiles])
+
+
+def _where(share_by: Callable[[float], float], share: float, latest: float) -> float:
+    """Month by which a share is reached, by bisection."""
+    low, high = 0.0, latest
+    while share_by(high) < share:
+        low, high = high, 2.0 * high
+    for _ in range(_BISECTIONS):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if share_by(middle) < share else (low, middle)
+    return 0.5 * (low + high)
 
 
 def _responded_by(month: float, response_time: Hazard, pfs: Hazard, starts: FloatArray) -> float:

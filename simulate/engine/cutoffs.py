@@ -92,19 +92,24 @@ def _event_target(plan: Plan, workspace: Workspace, node: int, replace: bool) ->
     rule = plan.node_rule[node]
     if cutoff < np.inf or not replace or rule == FALL_BACK_SKIP:
         return cutoff
-    return _fall_back(patients.calendar_end[endpoint], times, n, rule)
+    return _fall_back(patients.calendar_end, times, n, rule)
 
 
-@inlined_kernel
-def _fall_back(calendar_end: FloatArray, times: FloatArray, n: int, rule: int) -> float:
-    """Calendar month of the last counted event, or of the end of all follow-up."""
+@kernel
+def _fall_back(calendar_ends: FloatArray, times: FloatArray, n: int, rule: int) -> float:
+    """Calendar month of the last counted event, or of the end of all follow-up.
+
+    ``calendar_ends`` (n_endpoints, n) are those of every endpoint, ``times`` (n,) the events.
+    """
     latest = -1.0
-    for i in range(n):
-        if rule == FALL_BACK_LAST_EVENT:
+    if rule == FALL_BACK_LAST_EVENT:
+        for i in range(n):
             if times[i] < np.inf:
                 latest = max(latest, times[i])
-        else:
-            latest = max(latest, calendar_end[i])
+    else:
+        for endpoint in range(len(calendar_ends)):
+            for i in range(n):
+                latest = max(latest, calendar_ends[endpoint, i])
     return latest if latest >= 0.0 else np.inf
 
 

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
-from simulate.design.joint_implied import implied, response_time_cdf
+from simulate.design.joint_implied import implied, responders_times
 from simulate.scenario.endpoints import OS, PFS, RESPONSE
 from simulate.scenario.hazards import Hazard
 from simulate.scenario.models import Scenario
 from simulate.scenario.progression import LatentProgression, latent_progression
 from simulate.scenario.resolve import (
+    endpoint_rates,
     endpoints_of,
     event_hazards,
     joint_horizon,
+    progression_hazards,
     response_time_hazards,
     strata_cells,
 )
 
 QUARTILES = (0.25, 0.5, 0.75)
-_STEPS = 40
 
 
 class ImpliedByModel(NamedTuple):
@@ -54,20 +53,21 @@ def implied_by_model(scenario: Scenario) -> list[ImpliedByModel]:
         return []
     first = event_hazards(scenario, PFS if PFS in endpoints else OS)
     deaths = event_hazards(scenario, OS) if both else first
+    latent = progression_hazards(scenario) if both else first
     times = response_time_hazards(scenario) if has_response else first
+    no_rates = {arm: (0.0,) * len(hazards) for arm, hazards in first.items()}
+    rates = endpoint_rates(scenario, RESPONSE) if has_response else no_rates
     found: list[ImpliedByModel] = []
     for arm in scenario.arms:
-        parts: dict[tuple[Hazard, Hazard, Hazard], str] = {}
-        for cell, hazards in zip(
-            strata_cells(scenario),
-            zip(first[arm], deaths[arm], times[arm], strict=True),
-            strict=True,
-        ):
-            parts.setdefault(hazards, cell.name)
-        for (pfs, os, time), name in parts.items():
+        parts: dict[tuple[Hazard, Hazard, Hazard, Hazard, float], str] = {}
+        of_cells = zip(first[arm], deaths[arm], latent[arm], times[arm], rates[arm], strict=True)
+        for cell, key in zip(strata_cells(scenario), of_cells, strict=True):
+            parts.setdefault(key, cell.name)
+        for (pfs, os, progression, time, rate), name in parts.items():
             where = name if len(parts) > 1 else ""
             equal, correlation = _of_both(scenario, pfs, os) if both else (None, None)
-            quartiles = _response_quartiles(time, pfs) if has_response else ()
+            later = os if both else None
+            quartiles = _response_quartiles(scenario, time, progression, later, rate)
             found.append(ImpliedByModel(arm, where, equal, correlation, quartiles))
     return found
 
@@ -82,15 +82,16 @@ def _of_both(scenario: Scenario, pfs: Hazard, os: Hazard) -> tuple[float, float]
     return of_model.probability_equal, of_model.correlation
 
 
-def _response_quartiles(time: Hazard, first_event: Hazard) -> tuple[float, ...]:
-    """Quartiles of the time to response on condition that it comes first, by bisection."""
-    found = []
-    for share in QUARTILES:
-        # Coming first makes it shorter.
-        low, high = 0.0, float(time.quantile(share))
-        for _ in range(_STEPS):
-            middle = 0.5 * (low + high)
-            below = float(np.asarray(response_time_cdf([middle], time, first_event))[0]) < share
-            low, high = (middle, high) if below else (low, middle)
-        found.append(0.5 * (low + high))
-    return tuple(found)
+def _response_quartiles(
+    scenario: Scenario, time: Hazard, first: Hazard, deaths: Hazard | None, rate: float
+) -> tuple[float, ...]:
+    """Quartiles of the time to response of the responders; none without responders."""
+    if rate == 0.0:
+        return ()
+    chosen = scenario.correlations
+    a, b, c = chosen.progression_os, chosen.progression_response, chosen.os_response
+    if PFS not in endpoints_of(scenario):
+        # OS is the first event.
+        a, b, c = 0.0, c, 0.0
+    found = responders_times(QUARTILES, time, rate, first, deaths, (a, b, c))
+    return tuple(float(month) for month in found)

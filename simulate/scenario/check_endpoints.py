@@ -8,7 +8,7 @@ from functools import partial
 
 from simulate.scenario.check_arms import hazard_rule, steps_of
 from simulate.scenario.draft import Draft
-from simulate.scenario.endpoints import BUILT_IN, OS, PFS, RESPONSE, TIMES, Binary, Response
+from simulate.scenario.endpoints import BUILT_IN, OS, PFS, RESPONSE, TIMES, Binary
 from simulate.scenario.latent import latent_table
 from simulate.scenario.models import Arm
 from simulate.scenario.progression import Infeasible, latent_progression
@@ -54,7 +54,7 @@ def check_endpoints(draft: Draft, cells: tuple[Cell, ...] | None) -> Iterator[Fi
         if arm.response is not None:
             path: Path = ("arms", name, RESPONSE)
             yield from _check_rate(path, arm.response, draft, cells)
-            rule = _response_time_rule(arm.response)
+            rule = hazard_rule(partial(hazard_of, arm.response.time_to_response))
             if rule:
                 yield Finding((*path, "time_to_response"), rule)
         for binary, table in arm.binary.items():
@@ -96,14 +96,6 @@ def _check_same(name: str, arm: Arm, arms: Mapping[str, Arm], draft: Draft) -> I
         if binary not in arm.binary:
             rule = f"must have a rate of the binary endpoint '{binary}'"
             yield Finding(("arms", name), rule, "", f"add [arms.{name}.binary.{binary}]")
-
-
-def _response_time_rule(response: Response) -> str:
-    """Name the rule that a time to response breaks; empty when it is sound."""
-    rule = hazard_rule(partial(hazard_of, response.time_to_response))
-    if not rule and hazard_of(response.time_to_response).slopes[0] == 0.0:
-        return "must be possible from month 0 on: it comes before an event, however early that is"
-    return rule
 
 
 def _check_rate(

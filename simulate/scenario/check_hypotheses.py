@@ -53,7 +53,7 @@ def check_hypotheses(draft: Draft) -> Iterator[Finding]:
 
 
 def check_estimates(draft: Draft) -> Iterator[Finding]:
-    """Check what each estimate is of, and that there is one where there are no hypotheses.
+    """Check what each estimate is of.
 
     Parameters
     ----------
@@ -65,9 +65,6 @@ def check_estimates(draft: Draft) -> Iterator[Finding]:
     Finding
         What is wrong.
     """
-    if draft.hypotheses == {} and draft.estimates == {}:
-        rule = "must have an entry where there are no [estimates]: results are about these"
-        yield Finding(("hypotheses",), rule, "")
     for name, estimate in (draft.estimates or {}).items():
         path = ("estimates", name)
         if name in {ANY, ALL}:

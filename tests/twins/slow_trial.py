@@ -102,4 +102,4 @@ def event_month(
         return math.inf
     if trigger.if_not_reached == "last_event":
         return months[-1] if months else math.inf
-    return max(patient.calendar_end(trigger.endpoint) for patient in patients)
+    return max(patient.calendar_end(name) for patient in patients for name in patient.endpoints)
