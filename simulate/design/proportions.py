@@ -155,7 +155,7 @@ def _restricted_variance(
     n_low, n_high = np.where(is_lower, n1, n0), np.where(is_lower, n0, n1)
     x_low, x_high = np.where(is_lower, x1, x0), np.where(is_lower, x0, x1)
     low = _restricted_rate(gap, x_low, n_low, x_high, n_high)
-    high_rest = np.maximum(1.0 - gap - low, 0.0)
+    high_rest = 1.0 - gap - low
     variance = low * (1.0 - low) / n_low + (low + gap) * high_rest / n_high
     n = n1 + n0
     return np.asarray(variance * (n / (n - 1.0)))

@@ -137,8 +137,7 @@ def restricted_variance(difference: float, x1: int, n1: int, x0: int, n0: int) -
 def _variance_apart(difference: float, x_low: int, n_low: int, x_high: int, n_high: int) -> float:
     """Variance of `restricted_variance`, of the arms with the lower and with the higher rate."""
     low = restricted_rate(difference, x_low, n_low, x_high, n_high)
-    # 1 less the higher rate, which may come out below 0 by rounding.
-    rest = max((1.0 - difference) - low, 0.0)
+    rest = (1.0 - difference) - low
     return low * (1.0 - low) / n_low + (low + difference) * rest / n_high
 
 
@@ -163,6 +162,7 @@ def restricted_rate(difference: float, x_low: int, n_low: int, x_high: int, n_hi
         value = higher * rest * (x_low * higher_rest - (n_high - x_high) * rate)
         value += rate * higher_rest * (x_high * rest - (n_low - x_low) * higher)
         slope = linear + rate * (2.0 * square + 3.0 * total * rate)
+        # It is, but for rounding at a double root: nothing is divided by 0.
         if not slope < 0.0:
             break
         step = value / slope

@@ -77,6 +77,8 @@ def test_intervals_are_those_of_scipy(interval: Interval, method: str) -> None:
 def test_limits_of_a_difference_are_where_the_score_test_just_rejects(level: float) -> None:
     z = -float(ndtri((1.0 - level) / 2.0))
     more = [Table(15, 40, 8, 42), Table(0, 30, 4, 28), Table(5, 56, 0, 29), Table(300, 900, 1, 40)]
+    # With a limit next to a double root of the likelihood equation, at the level 0.5.
+    more.append(Table(9, 10, 10, 10))
     for table in [*FEW[::7], *more]:
         lower, upper = limits_of_difference(table, level)
         estimate = Fraction(table.x1, table.n1) - Fraction(table.x0, table.n0)

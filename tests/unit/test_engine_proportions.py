@@ -190,6 +190,13 @@ def test_restricted_rates_are_those_of_the_fractions() -> None:
             assert found == pytest.approx(variance, rel=1e-12, abs=0.0)
 
 
+def test_restricted_rates_are_not_negative_by_rounding() -> None:
+    # Newton's method comes to 0, a double root or nearly, from either side.
+    for difference in (0.1, 0.4, 0.65):
+        for table in FEW:
+            assert 0.0 <= restricted_rate(difference, *table) <= 1.0 - difference
+
+
 def test_restricted_rates_make_the_data_most_likely() -> None:
     def minus_log_likelihood(rate: float, difference: float, table: Table) -> float:
         experimental = special.xlogy(table.x1, rate + difference)
@@ -289,6 +296,7 @@ def test_exact_binomial_is_that_of_the_fractions(n: int, p0: float) -> None:
         (25_000, 100_000, 0.2),
         (99_990, 100_000, 0.999),
         (140, 1000, 0.1),
+        (34, 1000, 0.1),
     ],
 )
 def test_exact_binomial_of_many_patients(x: int, n: int, p0: float) -> None:
