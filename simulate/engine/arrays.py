@@ -274,6 +274,8 @@ class Plan(NamedTuple):
     row_counts, row_sorts, row_scans, row_weighs, row_draws_curves : IntArray, shape (n_rows,)
         1 where a row needs what no row before it at the same look has left: the counts of its arms,
         their order, risk sets, what is common to weighted tests, Kaplan-Meier curves.
+    row_merges : IntArray, shape (n_rows,)
+        1 where the order is that of the row before but for its two strata.
     hypotheses : Hypotheses
         The hypotheses and estimates.
     needs_months : int
@@ -306,6 +308,7 @@ class Plan(NamedTuple):
     row_hypothesis: IntArray
     row_counts: IntArray
     row_sorts: IntArray
+    row_merges: IntArray
     row_scans: IntArray
     row_weighs: IntArray
     row_draws_curves: IntArray

@@ -142,6 +142,32 @@ def gather_segments(
 
 
 @kernel
+def merge_two(keys: IntArray, middle: int, n: int, out: IntArray) -> None:
+    """Merge ``keys[:middle]`` and ``keys[middle:n]``, each sorted, into ``out[:n]``.
+
+    From both ends at once: each choice waits for the one before, and two chains wait together.
+    """
+    last = n - 1
+    low = int(np.int64(0))
+    other_low = middle
+    high = middle - 1
+    other_high = last
+    for k in range((n + 1) // 2):
+        first = keys[np.uint64(min(low, last))]
+        second = keys[np.uint64(min(other_low, last))]
+        is_first = (other_low > last) | ((low < middle) & (first <= second))
+        out[k] = first if is_first else second
+        low += int(is_first)
+        other_low += int(not is_first)
+        first = keys[np.uint64(max(high, 0))]
+        second = keys[np.uint64(max(other_high, 0))]
+        is_first = (other_high < middle) | ((high >= 0) & (first > second))
+        out[last - k] = first if is_first else second
+        high -= int(is_first)
+        other_high -= int(not is_first)
+
+
+@kernel
 def sort_keys(keys: IntArray, n: int, buffer: IntArray, places: UintArray) -> None:
     """Sort ``keys[:n]`` in place; ``buffer`` is as long as keys, ``places`` (2, 256).
 

@@ -36,6 +36,7 @@ from simulate.engine.ordering import (
     build_keys,
     count_outcomes,
     gather_segments,
+    merge_two,
     sort_keys,
     ticks_per_month,
     unpack_counts,
@@ -151,7 +152,9 @@ def analyse(plan: Plan, workspace: Workspace, statistics: Statistics, trial_row:
             entry = workspace.patients.entry
             n_entered = count_entered(entry, plan.n_patients, months, cutoff)
             in_experimental, in_control = count_arms(plan, workspace, hypothesis, n_entered, cutoff)
-        if plan.row_sorts[row]:
+        if plan.row_merges[row]:
+            merge_strata(workspace)
+        elif plan.row_sorts[row]:
             put_in_order(plan, workspace, hypothesis, n_entered, cutoff)
         if plan.row_scans[row]:
             n_sets, n_tied = scan(plan, workspace, hypothesis, cutoff)
@@ -315,6 +318,14 @@ def put_in_order(
         # A slice, since a loop over signed indices from anywhere but 0 does not vectorise.
         part = keys[segment[s] : segment[s + 1]]
         sort_keys(part, len(part), workspace.buffer, workspace.places)
+
+
+@inlined_kernel
+def merge_strata(workspace: Workspace) -> None:
+    """Put patients in order whom a stratified test has put in order in each of two strata."""
+    segment = workspace.segment
+    merge_two(workspace.sorted_keys, segment[1], segment[2], workspace.keys)
+    segment[1] = segment[2]
 
 
 @inlined_kernel

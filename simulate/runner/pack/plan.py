@@ -54,6 +54,7 @@ def pack(scenario: Scenario, progression: Progression | None = None) -> Plan:
     needs = [_needs(scenario, row) for row in comparisons]
     scans = _first_of(row.scans for row in needs)
     curves = _first_of(row.draws_curves for row in needs)
+    orders = _row_orders(needs, scans, curves)
     hypotheses = pack_hypotheses(scenario)
     poisson = scenario.accrual.arrivals == "poisson"
     follow_up = scenario.follow_up
@@ -83,7 +84,8 @@ def pack(scenario: Scenario, progression: Progression | None = None) -> Plan:
         row_look=integers(c.analysis_number for c in comparisons),
         row_hypothesis=integers(c.hypothesis_number for c in comparisons),
         row_counts=_first_of(row.counts for row in needs),
-        row_sorts=_sorts(needs, scans, curves),
+        row_sorts=integers(int(order != before) for order, before in orders),
+        row_merges=integers(int(_is_merged(scenario, *pair)) for pair in orders),
         row_scans=scans,
         row_weighs=_first_of(row.weighs for row in needs),
         row_draws_curves=curves,
@@ -92,13 +94,22 @@ def pack(scenario: Scenario, progression: Progression | None = None) -> Plan:
     )
 
 
+class Order(NamedTuple):
+    """Whose follow-up for what is put in order, and whether stratum by stratum."""
+
+    analysis: str
+    endpoint: str
+    arms: tuple[str, ...]
+    stratified: bool
+
+
 class _Needs(NamedTuple):
     """What a row needs, each a key that is equal where rows can share it; None: not needed."""
 
     counts: object
-    scans: object
-    weighs: object
-    draws_curves: object
+    scans: Order | None
+    weighs: Order | None
+    draws_curves: Order | None
 
 
 def _needs(scenario: Scenario, row: Comparison) -> _Needs:
@@ -110,7 +121,7 @@ def _needs(scenario: Scenario, row: Comparison) -> _Needs:
     counts = (row.analysis, endpoint, arms, getattr(months, "minimum_follow_up_months", None))
     of_times = endpoint in TIMES
     of_curves = of_times and (test is None or isinstance(test, OfCurves))
-    order = (row.analysis, endpoint, arms, test is not None and test.stratified)
+    order = Order(row.analysis, endpoint, arms, test is not None and test.stratified)
     is_weighted = isinstance(test, WeightedLogrankTest | MaxComboTest)
     return _Needs(
         counts=counts,
@@ -130,15 +141,30 @@ def _first_of(keys: Iterable[object]) -> IntArray:
     return integers(found)
 
 
-def _sorts(needs: Sequence[_Needs], scans: IntArray, curves: IntArray) -> IntArray:
-    """1 where patients must be put in order: for risk sets or curves, if they are not in it."""
+def _row_orders(
+    needs: Sequence[_Needs], scans: IntArray, curves: IntArray
+) -> list[tuple[Order | None, Order | None]]:
+    """Order that each row leaves its patients in, and the one in which it found them."""
     found = []
-    last: object = None
+    before: Order | None = None
     for row, scan, curve in zip(needs, scans, curves, strict=True):
-        order = row.scans if scan else row.draws_curves if curve else None
-        found.append(int(order is not None and order != last))
-        last = last if order is None else order
-    return integers(found)
+        order = row.scans if scan else row.draws_curves if curve else before
+        found.append((order, before))
+        before = order
+    return found
+
+
+def _is_merged(scenario: Scenario, order: Order | None, before: Order | None) -> bool:
+    """Whether two strata in order can be merged: those of one test of the only two arms."""
+    return (
+        order is not None
+        and before is not None
+        and order[:3] == before[:3]
+        and before.stratified
+        and not order.stratified
+        and len(order.arms) == len(scenario.arms) == 2
+        and len(strata_cells(scenario)) == 2
+    )
 
 
 def _upper_limits(prevalences: Sequence[float]) -> FloatArray:
