@@ -152,10 +152,8 @@ def analyse(plan: Plan, workspace: Workspace, statistics: Statistics, trial_row:
             entry = workspace.patients.entry
             n_entered = count_entered(entry, plan.n_patients, months, cutoff)
             in_experimental, in_control = count_arms(plan, workspace, hypothesis, n_entered, cutoff)
-        if plan.row_merges[row]:
-            merge_strata(workspace)
-        elif plan.row_sorts[row]:
-            put_in_order(plan, workspace, hypothesis, n_entered, cutoff)
+        if plan.row_sorts[row]:
+            order_row(plan, workspace, row, n_entered, cutoff)
         if plan.row_scans[row]:
             n_sets, n_tied = scan(plan, workspace, hypothesis, cutoff)
         if plan.row_weighs[row]:
@@ -273,6 +271,15 @@ def draw_curves(
     workspace.last_follow_up[0] = last_experimental
     workspace.last_follow_up[1] = last_control
     return arm_curves(keys, n, scale, workspace.experimental_curve, workspace.control_curve)
+
+
+@inlined_kernel
+def order_row(plan: Plan, workspace: Workspace, row: int, n_entered: int, cutoff: float) -> None:
+    """Sorted keys of the patients of a row, merged from two strata or put in order."""
+    if plan.row_merges[row]:
+        merge_strata(workspace)
+    else:
+        put_in_order(plan, workspace, plan.row_hypothesis[row], n_entered, cutoff)
 
 
 @inlined_kernel

@@ -35,7 +35,7 @@ FAILURES = (
     ("look_skipped", "look not held"),
     ("target_not_reached", "number of events never reached"),
     ("no_information", "nothing to test"),
-    ("estimate_infinite", "estimated ratio infinite"),
+    ("estimate_infinite", "hazard ratio infinite"),
     ("estimate_not_converged", "hazard ratio not converged"),
     ("not_estimable", "not estimable, or not reached"),
 )
@@ -61,6 +61,13 @@ METHODS = {
     f"{LOOK_TIME_TOLERANCE:.0%}",
     EXPECTED_COUNTS: "patients, events, dropouts at a fixed month: exact",
 }
+
+
+def failure_label(scenario: Scenario, name: str, measure: str) -> str:
+    """What did not exist, in words."""
+    if measure == "estimate_infinite" and measured_effect(scenario, name).kind == "log_odds_ratio":
+        return "odds ratio infinite"
+    return dict(FAILURES)[measure]
 
 
 def headline(result: Result, hypothesis: str) -> str:
@@ -230,9 +237,10 @@ def notes(result: Result) -> Iterator[str]:
     """What did not exist, what has no single truth, and what to make of flagged twins."""
     scenario = result.scenario
     missing = [
-        f"  {row.hypothesis} at {row.analysis}: {label} in "
+        f"  {row.hypothesis} at {row.analysis}: "
+        f"{failure_label(scenario, row.hypothesis, measure)} in "
         f"{with_error(Estimate(row.estimate, row.mcse, row.n_trials))} of the trials"
-        for measure, label in FAILURES
+        for measure, _ in FAILURES
         for row in result.operating_characteristics
         if row.measure == measure and row.condition == "all" and row.estimate > 0.0
     ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 import numpy as np
 
 from simulate.errors import Problem, ScenarioError, SimulateError
-from simulate.report.contents import EFFECTS, FAILURES, counted_name
+from simulate.report.contents import EFFECTS, counted_name, failure_label
 from simulate.report.tables import Column, print_columns, say
 from simulate.report.wording import number
 from simulate.report.words import (
@@ -85,10 +85,10 @@ def _print_hypothesis(trial: ReplayedTrial, hypothesis: str, console: Console) -
         for look in looks
     ]
     print_columns(console, list(_look_labels(trial, hypothesis)), columns)
-    labels = dict(FAILURES)
     for look in looks:
         for missing in look.missing:
-            say(console, f"{analysis_name(scenario, look.analysis)}: {labels[missing]}")
+            label = failure_label(scenario, hypothesis, missing)
+            say(console, f"{analysis_name(scenario, look.analysis)}: {label}")
 
 
 def _print_estimates(trial: ReplayedTrial, console: Console) -> None:

@@ -38,6 +38,8 @@ TYPES = {
     "z": pa.float64(),
     "estimate": pa.float64(),
     "se": pa.float64(),
+    "lower": pa.float64(),
+    "upper": pa.float64(),
 }
 
 

@@ -64,11 +64,11 @@ def analysed(observed: Sequence[Observed], ties: str = "efron", ratio: float = 1
         patients.arm[i] = 0 if is_experimental else 1
         patients.cell[i] = patients.arm[i] * plan.n_strata + stratum
         patients.entry[i] = 0.0
-        patients.event[i] = time if is_event else math.inf
+        patients.event[0, i] = time if is_event else math.inf
         patients.dropout[i] = math.inf if is_event else time
-        patients.end[i] = patients.calendar_end[i] = time
-        patients.outcome[i] = arrays.EVENT if is_event else arrays.DROPOUT
-        patients.calendar_event[i] = patients.event[i]
+        patients.end[0, i] = patients.calendar_end[0, i] = time
+        patients.outcome[0, i] = arrays.EVENT if is_event else arrays.DROPOUT
+        patients.calendar_event[0, i] = patients.event[0, i]
     analyse(plan, workspace, statistics, 0)
     return Row(*(getattr(statistics, name)[0, 0].item() for name in Row._fields))
 

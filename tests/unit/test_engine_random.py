@@ -141,6 +141,9 @@ def test_purposes_are_documented_and_fixed() -> None:
         "core": engine.PURPOSE_CORE,
         "stratum": engine.PURPOSE_STRATUM,
         "randomisation": engine.PURPOSE_RANDOMISATION,
+        "death": engine.PURPOSE_DEATH,
+        "response": engine.PURPOSE_RESPONSE,
+        "binary": engine.PURPOSE_BINARY,
         "visit": engine.PURPOSE_VISIT,
     }
     assert numbers == PURPOSES

@@ -17,6 +17,7 @@ from simulate.report.formats import to_csv, to_markdown
 from simulate.report.text import print_result
 from simulate.results.characteristics import Row
 from simulate.results.result import Result
+from simulate.scenario.comparisons import planned as planned_in
 
 FIGURE = re.compile(r"[-+]?\d+\.\d+(?: \(\d+\.\d+\))?")
 UNESCAPED_PIPE = re.compile(r"(?<!\\)\|")
@@ -102,8 +103,9 @@ def test_markdown_has_a_table_a_hypothesis_with_a_column_a_look(name: str) -> No
     scenario = result.scenario
     tables = tables_of(to_markdown(result))
     several = len(scenario.analyses) > 1
-    assert len(tables) == len(scenario.hypotheses) + bool(result.twins)
-    for table, (hypothesis_name, planned) in zip(tables, scenario.hypotheses.items(), strict=False):
+    chosen = planned_in(scenario)
+    assert len(tables) == len(chosen) + bool(result.twins)
+    for table, (hypothesis_name, planned) in zip(tables, chosen.items(), strict=False):
         head, rule, *rows = table
         assert head == ["", *planned.analyses, *["at the end"] * several]
         assert rule == [":---", *["---:"] * (len(head) - 1)]

@@ -93,7 +93,7 @@ def test_headers_tell_runs_apart(keep: str) -> None:
     ("changed", "words"),
     [
         ({"format": "something else"}, "not one of a run folder"),
-        ({"format_version": 2}, "format version 2, this is simulate .* with format version 1"),
+        ({"format_version": 1}, "format version 1, this is simulate .* with format version 2"),
         ({"trials": 30}, "does not have its SHA-256"),
         ({"sha256": "0" * 64}, "does not have its SHA-256"),
         ({"sha256": None}, "does not have its SHA-256"),
