@@ -111,7 +111,6 @@ def run(
         drawing.check_drawable(scenario)
     stderr = open_console(stderr=True, quiet=quiet)
     logs_on(stderr)
-    compile_engine(stderr)
     if out is not None:
         size = api.expected_bytes(scenario, "summary" if keep == "summary" else "rows")
         stderr.print(f"{out}: about {size_in_words(size)} when finished")
@@ -122,9 +121,10 @@ def run(
         "keep": keep,
         "counts": counts,
     }
-    started = time.monotonic()
     n_trials = api.trials_to_do(scenario, shard)
     try:
+        compile_engine(stderr)
+        started = time.monotonic()
         with progress_of(n_trials, stderr) as progress:
             if shard is not None and out is not None:
                 folder = api.run_shard(scenario, out, shard, progress=progress, **options)
