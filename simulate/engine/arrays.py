@@ -144,6 +144,8 @@ class Course(NamedTuple):
     first_event : Hazards
         By cell, of the first endpoint; of the latent time to progression where there are both
         PFS and OS.
+    first_endpoint : int
+        0, or 1 where there is neither PFS nor OS: then row 0 is of an event that never happens.
     has_deaths : int
         1 where there are both; then OS is endpoint 1.
     deaths : Hazards
@@ -172,6 +174,7 @@ class Course(NamedTuple):
 
     n_endpoints: int
     first_event: Hazards
+    first_endpoint: int
     has_deaths: int
     deaths: Hazards
     response: int

@@ -92,14 +92,17 @@ def _event_target(plan: Plan, workspace: Workspace, node: int, replace: bool) ->
     rule = plan.node_rule[node]
     if cutoff < np.inf or not replace or rule == FALL_BACK_SKIP:
         return cutoff
-    return _fall_back(patients.calendar_end, times, n, rule)
+    return _fall_back(patients.calendar_end, plan.course.first_endpoint, times, n, rule)
 
 
 @kernel
-def _fall_back(calendar_ends: FloatArray, times: FloatArray, n: int, rule: int) -> float:
+def _fall_back(
+    calendar_ends: FloatArray, first_endpoint: int, times: FloatArray, n: int, rule: int
+) -> float:
     """Calendar month of the last counted event, or of the end of all follow-up.
 
-    ``calendar_ends`` (n_endpoints, n) are those of every endpoint, ``times`` (n,) the events.
+    ``calendar_ends`` (n_endpoints, n) are those of every endpoint from ``first_endpoint`` on,
+    ``times`` (n,) the events.
     """
     latest = -1.0
     if rule == FALL_BACK_LAST_EVENT:
@@ -107,9 +110,9 @@ def _fall_back(calendar_ends: FloatArray, times: FloatArray, n: int, rule: int) 
             if times[i] < np.inf:
                 latest = max(latest, times[i])
     else:
-        for endpoint in range(len(calendar_ends)):
-            for i in range(n):
-                latest = max(latest, calendar_ends[endpoint, i])
+        for row in range(len(calendar_ends)):
+            for i in range(n if row >= first_endpoint else 0):
+                latest = max(latest, calendar_ends[row, i])
     return latest if latest >= 0.0 else np.inf
 
 

@@ -170,7 +170,11 @@ def check_stopping(draft: Draft) -> Iterator[Finding]:
         What is wrong.
     """
     path = ("stopping", "hypotheses")
-    named = draft.stopping.hypotheses if draft.stopping is not None else ()
+    if draft.stopping is None:
+        return
+    named = draft.stopping.hypotheses
+    if draft.hypotheses and not named:
+        yield Finding(path, "must have at least 1 entry", "[]", "or leave it out: all count")
     for i, name in enumerate(named):
         yield from check_name(name, draft.hypotheses, "a hypothesis", (*path, i))
     yield from check_distinct(named, path)

@@ -216,7 +216,7 @@ def fill_defaults(draft: Draft) -> Draft:
             for name, e in estimates.items()
         }
     stopping = draft.stopping
-    if stopping is not None and not stopping.hypotheses:
+    if stopping is not None and "hypotheses" not in stopping.model_fields_set:
         stopping = stopping.model_copy(update={"hypotheses": tuple(draft.hypotheses or ())})
     randomisation = draft.randomisation
     if randomisation is not None:

@@ -152,7 +152,7 @@ class Stopping(Sourced):
         default="all", description="How many of the hypotheses must be rejected to stop."
     )
     hypotheses: tuple[str, ...] = filled(
-        (), "The hypotheses that count for stopping; default: all of them.", min_length=1
+        (), "The hypotheses that count for stopping; default: all of them."
     )
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from twins.feature_scenarios import FEATURES, TWO_ARMS, feature_scenario, hypothesis
 
 from simulate import run
+from simulate.report.contents import counted_name
 from simulate.report.formats import to_csv, to_markdown
 from simulate.report.text import print_result
 from simulate.results.characteristics import Row
@@ -113,7 +114,8 @@ def test_markdown_has_a_table_a_hypothesis_with_a_column_a_look(name: str) -> No
         cells = {row[0]: row[1:] for row in rows}
         events = result.estimate("events_mean", hypothesis_name, planned.analyses[0])
         written = f"{events.value:.2f} ({events.mcse:.3f})" if events.n_trials > 1 else "none"
-        assert cells["events, mean"][0] == written
+        label = counted_name(scenario, hypothesis_name, "events")
+        assert cells[f"{label}, mean"][0] == written
 
 
 def test_markdown_of_a_result_begins_as_expected() -> None:

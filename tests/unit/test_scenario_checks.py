@@ -214,14 +214,6 @@ def test_allowed(path: str, value: Any) -> None:
             ],
         ),
         (
-            "hypotheses",
-            {},
-            [
-                "hypotheses: must have an entry where there are no [estimates]: results are about "
-                "these"
-            ],
-        ),
-        (
             "stopping.hypotheses",
             ["ab", "ab", "ac"],
             [

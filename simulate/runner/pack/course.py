@@ -58,6 +58,7 @@ def pack_course(scenario: Scenario, progression: Progression | None = None) -> C
     return Course(
         n_endpoints=1 + int(has_both) + int(has_response) + len(binary),
         first_event=packed(first),
+        first_endpoint=min(numbers.values()),
         has_deaths=int(has_both),
         deaths=packed(deaths),
         response=numbers.get(RESPONSE, -1),
