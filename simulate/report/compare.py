@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from simulate.report.contents import with_error
+from simulate.report.contents import EFFECTS, with_error
 from simulate.report.tables import Column, print_columns, say
 from simulate.report.words import analysis_name, hypothesis_name
 from simulate.results.characteristics import OVERALL
@@ -24,6 +24,7 @@ LINES = {
     "look_time_mean": ("calendar month, mean", 2),
     "events_mean": ("events, mean", 2),
     "z_mean": ("z, mean", 4),
+    **{f"{effect}_mean": (f"{label}, mean", digits) for effect, (label, digits) in EFFECTS.items()},
     "log_hazard_ratio_mean": ("log hazard ratio, mean", 4),
 }
 RUNS = {"a": "A", "b": "B"}

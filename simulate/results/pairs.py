@@ -223,5 +223,6 @@ def _figures(scenario: Scenario, statistics: Statistics) -> Iterator[tuple[Figur
             yield Figure(name, look, "look_time_mean"), statistics.cutoff[:, row]
             yield Figure(name, look, "events_mean"), events[:, row]
             yield Figure(name, look, "z_mean"), statistics.z[:, row]
-            if hypothesis.test.estimate != "none":
-                yield Figure(name, look, "log_hazard_ratio_mean"), statistics.estimate[:, row]
+            effect = hypothesis.test.effect
+            if effect != "none":
+                yield Figure(name, look, f"{effect}_mean"), statistics.estimate[:, row]

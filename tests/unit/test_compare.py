@@ -587,3 +587,16 @@ def test_json_holds_everything_and_is_valid(tmp_path: Path) -> None:
     assert [tuple(plain.values()) for plain in found["rejections"]] == list(runs.rejections)
     # The scenario of the manifest is a scenario.
     assert scenario_from_dict(runs.b.folder.manifest.scenario) == runs.b.scenario
+
+
+def test_estimates_are_called_by_what_they_are_of(tmp_path: Path) -> None:
+    scenario = with_trials(feature_scenario("shared data"), 60)
+    runs = compared(tmp_path, scenario, with_trials(feature_scenario("shared data"), 50))
+    means = {(row.hypothesis, row.measure) for row in runs.differences if row.analysis != "overall"}
+    for name, planned in scenario.hypotheses.items():
+        assert ((name, f"{planned.test.effect}_mean") in means) is (planned.test.effect != "none")
+    effects = {planned.test.effect for planned in scenario.hypotheses.values()}
+    assert len(effects - {"none", "log_hazard_ratio"}) >= 2
+    out = io.StringIO()
+    print_comparison(runs, Console(file=out, width=140))
+    assert "difference in" in out.getvalue()
