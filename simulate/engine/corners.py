@@ -123,7 +123,7 @@ def corner_tail(c: float, tail: float, t: float, terms: FloatArray) -> float:
         x = OWEN_NODES[j] * width
         factor = 1.0 + x * x
         terms[j] = OWEN_WEIGHTS[j] * exp(half * factor) / factor
-    twice = width * lane_sum(terms, N_OWEN) / PI
+    twice = width * lane_sum(terms, int(np.int64(N_OWEN))) / PI
     if t <= 1.0:
         return tail - twice
     return (2.0 * tail - 1.0) * normal_cdf(-h) + twice

@@ -17,7 +17,13 @@ from simulate.engine.assessments import observe
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import exp, log
 from simulate.engine.normal import normal_cdf, normal_quantile
-from simulate.engine.philox import PURPOSE_BINARY, PURPOSE_DEATH, draw_response, draw_uniform
+from simulate.engine.philox import (
+    PURPOSE_BINARY,
+    PURPOSE_DEATH,
+    SHIFT_8,
+    draw_response,
+    draw_uniform,
+)
 from simulate.engine.times import (
     cumulative_hazards,
     end_by,
@@ -72,7 +78,7 @@ def add_deaths(
     """Overall survival beside the latent time to progression; PFS is the earlier of the two."""
     patients = workspace.patients
     uniforms = workspace.draw_other
-    draw_uniform(seed, trial, PURPOSE_DEATH, 0, n, uniforms)
+    draw_uniform(seed, trial, np.uint64(PURPOSE_DEATH) << SHIFT_8, n, uniforms)
     if course.needs_scores:
         normal_scores(uniforms, n, workspace.score_second)
         # The score keeps its independent part: the response's is made from it.
@@ -168,7 +174,8 @@ def add_binary(
     """Who has a binary endpoint; it happens when it is assessed."""
     patients = workspace.patients
     uniforms = workspace.draw_other
-    draw_uniform(seed, trial, PURPOSE_BINARY, binary, n, uniforms)
+    address = (np.uint64(PURPOSE_BINARY) << SHIFT_8) | np.uint64(binary)
+    draw_uniform(seed, trial, address, n, uniforms)
     correlation = course.binary_correlation[binary]
     if correlation != 0.0:
         rest = math.sqrt(1.0 - correlation * correlation)

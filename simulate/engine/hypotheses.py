@@ -300,8 +300,8 @@ def analyse_proportions(
             plan, workspace, statistics, trial_row, row, n_entered, cutoff
         )
     else:
-        x = int(statistics.events_experimental[trial_row, row])
-        n = int(statistics.patients_experimental[trial_row, row])
+        x = int(np.int64(statistics.events_experimental[trial_row, row]))
+        n = int(np.int64(statistics.patients_experimental[trial_row, row]))
         if n == 0:
             flag = STATUS_NO_INFORMATION
         else:

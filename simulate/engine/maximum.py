@@ -112,7 +112,7 @@ def max_p_value(z_max: float, correlation: FloatArray, m: int, scratch: MaximumS
     total = _pairs(c, tail, n, above, scratch)
     if n >= 3:
         total += _triples_and_quadruple(c, tail, n, above, scratch)
-    total += lane_sum(scratch.terms, N_NODES)
+    total += lane_sum(scratch.terms, int(np.int64(N_NODES)))
     return min(n * tail + total if above else 1.0 - total, 1.0)
 
 

@@ -147,14 +147,13 @@ def draw_core(
 
 @kernel
 def draw_uniform(
-    seed: np.uint64, trial: np.uint64, purpose: int, draw: int, n: int, out: FloatArray
+    seed: np.uint64, trial: np.uint64, address: np.uint64, n: int, out: FloatArray
 ) -> None:
-    """Draw each patient's uniform (52 bits) for a purpose, (n,)."""
+    """Draw each patient's uniform (52 bits) at an ``address``: ``purpose << 8 | draw``, (n,)."""
     k0 = seed & MASK
     k1 = seed >> SHIFT_32
     low = trial & MASK
     high = trial >> SHIFT_32
-    address = (np.uint64(purpose) << SHIFT_8) | np.uint64(draw)
     for i in range(n):
         w0, w1, _, _ = philox4x32(np.uint64(i) & MASK, low, high, address, k0, k1)
         out[i] = uniform_52(w0, w1)

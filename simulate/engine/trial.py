@@ -41,7 +41,7 @@ from simulate.engine.ordering import (
     ticks_per_month,
     unpack_counts,
 )
-from simulate.engine.philox import PURPOSE_STRATUM, draw_core, draw_uniform
+from simulate.engine.philox import PURPOSE_STRATUM, SHIFT_8, draw_core, draw_uniform
 from simulate.engine.times import invert_hazards, poisson_entries, unit_exponentials
 from simulate.engine.weighted import scan_times
 from simulate.engine.workspace import Workspace
@@ -86,7 +86,8 @@ def make_patients(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Work
     patients = workspace.patients
     draw_core(seed, trial, n, workspace.draw_event, workspace.draw_entry, workspace.draw_dropout)
     if plan.n_strata > 1:
-        draw_uniform(seed, trial, PURPOSE_STRATUM, 0, n, workspace.float_scratch)
+        address = np.uint64(PURPOSE_STRATUM) << SHIFT_8
+        draw_uniform(seed, trial, address, n, workspace.float_scratch)
         assign_strata(workspace.float_scratch, plan.stratum_upper, n, patients.stratum)
     if plan.within_strata:
         randomise_within_strata(

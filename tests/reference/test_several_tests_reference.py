@@ -19,6 +19,8 @@ from reference.simulated import (
 import simulate
 from simulate.scenario.effects import arm_survival, restricted_mean
 
+pytestmark = pytest.mark.slow
+
 CASES: dict[str, Any] = {
     case["name"]: case["values"]
     for case in json.loads(

@@ -81,7 +81,8 @@ def core_draws(seed: int, trial: int, n: int) -> tuple[np.ndarray, np.ndarray, n
 
 def stratum_draws(seed: int, trial: int, n: int) -> np.ndarray:
     out = np.zeros(n)
-    engine.draw_uniform(np.uint64(seed), np.uint64(trial), engine.PURPOSE_STRATUM, 0, n, out)
+    address = np.uint64(engine.PURPOSE_STRATUM) << engine.SHIFT_8
+    engine.draw_uniform(np.uint64(seed), np.uint64(trial), address, n, out)
     return out
 
 

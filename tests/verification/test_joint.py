@@ -41,6 +41,8 @@ from simulate.scenario.resolve import (
     response_time_hazards,
 )
 
+pytestmark = pytest.mark.slow
+
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 N = 1_000_000
