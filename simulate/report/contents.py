@@ -80,7 +80,7 @@ def headline(result: Result, hypothesis: str) -> str:
 def estimate_headline(result: Result, estimate: str) -> str:
     """Name of an estimate without a test, and its mean over the trials at the last look."""
     chosen = result.scenario.estimates[estimate]
-    measure = measured_effect(result.scenario, estimate).measure
+    measure = measured_effect(result.scenario, estimate).kind
     _, digits = EFFECTS[measure]
     mean = result.estimate(f"{measure}_mean", estimate, chosen.analyses[-1])
     return f"{chosen.label or estimate}: {with_error(mean, digits)}"
@@ -189,11 +189,11 @@ def _effect_lines(scenario: Scenario, name: str) -> Iterator[tuple[str, str, int
         if measured.truth is not None:
             yield "  bias of its logarithm", "log_hazard_ratio_bias", 4, False
     else:
-        yield f"{label}, mean", f"{measured.measure}_mean", digits, False
-        yield "  standard deviation", f"{measured.measure}_sd", digits, False
+        yield f"{label}, mean", f"{measured.kind}_mean", digits, False
+        yield "  standard deviation", f"{measured.kind}_sd", digits, False
         if measured.truth is not None:
             below = " from the eventual one" if measured.kind in RATES else ""
-            yield f"  bias{below}", f"{measured.measure}_bias", digits, False
+            yield f"  bias{below}", f"{measured.kind}_bias", digits, False
     if measured.truth is not None:
         level = f"{100.0 * measured.level:g}% interval"
         for coverage in coverages(measured):

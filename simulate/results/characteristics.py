@@ -203,7 +203,7 @@ def _effect(trials: _Trials, measured: MeasuredEffect) -> Iterator[Measured]:
     yield "estimate_infinite", trials.over(Share, "estimate_infinite").estimate()
     other = "estimate_not_converged" if measured.failures == COX else "not_estimable"
     yield other, trials.over(Share, other).estimate()
-    measure = measured.measure
+    measure = measured.kind
     estimates = trials.over(Moments, measure)
     average = estimates.mean()
     yield f"{measure}_mean", average

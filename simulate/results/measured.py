@@ -10,12 +10,6 @@ from simulate.scenario.models import Scenario
 
 COX = "cox"
 DIFFERENCE = "difference"
-ESTIMATED = {
-    "median": "median",
-    "survival": "survival",
-    "rmst": "rmst",
-    "rate": "rate",
-}
 
 
 class MeasuredEffect(NamedTuple):
@@ -24,8 +18,9 @@ class MeasuredEffect(NamedTuple):
     Attributes
     ----------
     kind : str
-        "none", "log_hazard_ratio", "rmst_difference", "survival_difference", "log_log_difference",
-        "rate_difference", "log_odds_ratio", "survival", "rate", "median" or "rmst".
+        Also its name among the measures: "none", "log_hazard_ratio", "rmst_difference",
+        "survival_difference", "log_log_difference", "rate_difference", "log_odds_ratio",
+        "survival", "rate", "median" or "rmst".
     truth : float or None
         The true value; None where there is no single one, or it is infinite.
     level : float
@@ -38,11 +33,6 @@ class MeasuredEffect(NamedTuple):
     truth: float | None
     level: float
     has_limits: bool
-
-    @property
-    def measure(self) -> str:
-        """Name of the estimate among the measures."""
-        return self.kind
 
     @property
     def failures(self) -> str:
@@ -81,4 +71,4 @@ def measured_effect(scenario: Scenario, name: str) -> MeasuredEffect:
         return MeasuredEffect(scenario.hypotheses[name].test.effect, truth, 0.95, False)
     chosen = scenario.estimates[name]
     has_limits = chosen.kind != "rate"
-    return MeasuredEffect(ESTIMATED[chosen.kind], truth, chosen.level, has_limits)
+    return MeasuredEffect(chosen.kind, truth, chosen.level, has_limits)

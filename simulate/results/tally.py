@@ -175,9 +175,9 @@ def _effect(at_row: Statistics, trials: IntArray | slice, measured: MeasuredEffe
         yield measure, Share.of((status & flag) != 0)
     estimate, se = at_row.estimate[trials], at_row.se[trials]
     finite = np.isfinite(estimate)
-    yield measured.measure, Moments.of(estimate[finite])
+    yield measured.kind, Moments.of(estimate[finite])
     if measured.has_se:
-        yield f"{measured.measure}_se", Moments.of(se[finite])
+        yield f"{measured.kind}_se", Moments.of(se[finite])
     if measured.has_limits:
         lower, upper = at_row.lower[trials], at_row.upper[trials]
         yield "upper_limit_infinite", Share.of(np.isinf(upper))

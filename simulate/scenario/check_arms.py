@@ -134,19 +134,29 @@ def _check_coverage(
 ) -> Iterator[Finding]:
     """Check that exactly one distribution holds in every cell."""
     path = ("arms", arm, endpoint)
+    strata = {key: entry.stratum for key, entry in table.by_stratum.items()}
+    yield from check_apart(path, strata, cells)
+    for cell in cells:
+        is_covered = any(is_in(cell.levels, stratum) for stratum in strata.values())
+        if not is_covered and isinstance(table, EndpointByStratum):
+            rule = f"must cover every cell: none of its entries by_stratum matches {cell.name}"
+            remedy = "add an entry, or a distribution to fall back on"
+            yield Finding(path, rule, "", remedy)
+            return
+
+
+def check_apart(
+    path: Path, strata: Mapping[str, Mapping[str, str]], cells: tuple[Cell, ...]
+) -> Iterator[Finding]:
+    """Check that no cell is in two of the strata that a table's ``by_stratum`` names."""
     clashes = set()
     for cell in cells:
-        keys = [key for key, e in table.by_stratum.items() if is_in(cell.levels, e.stratum)]
+        keys = [key for key, stratum in strata.items() if is_in(cell.levels, stratum)]
         for key in keys[1:]:
             if key not in clashes:
                 clashes.add(key)
                 rule = f"must not match a cell that by_stratum.{keys[0]} matches too ({cell.name})"
                 yield Finding((*path, "by_stratum", key, "stratum"), rule)
-        if not keys and isinstance(table, EndpointByStratum):
-            rule = f"must cover every cell: none of its entries by_stratum matches {cell.name}"
-            remedy = "add an entry, or a distribution to fall back on"
-            yield Finding(path, rule, "", remedy)
-            return
 
 
 def _check_circles(endpoint: str, tables: Tables, cells: tuple[Cell, ...]) -> list[Finding]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from functools import partial
 
-from simulate.scenario.check_arms import hazard_rule, steps_of
+from simulate.scenario.check_arms import check_apart, hazard_rule, steps_of
 from simulate.scenario.draft import Draft
 from simulate.scenario.endpoints import BUILT_IN, OS, PFS, RESPONSE, TIMES, Binary
 from simulate.scenario.latent import latent_table
@@ -14,7 +14,7 @@ from simulate.scenario.models import Arm
 from simulate.scenario.progression import Infeasible, latent_progression
 from simulate.scenario.reading import Finding, Path
 from simulate.scenario.references import check_name, check_selector
-from simulate.scenario.resolve import Cell, hazard_in, hazard_of, is_in
+from simulate.scenario.resolve import Cell, hazard_in, hazard_of
 
 # Months before which survival is told to be too low from the start.
 _EARLY = 0.1
@@ -112,14 +112,8 @@ def _check_rate(
     yield from wrong
     if wrong or cells is None:
         return
-    clashes = set()
-    for cell in cells:
-        keys = [key for key, e in table.by_stratum.items() if is_in(cell.levels, e.stratum)]
-        for key in keys[1:]:
-            if key not in clashes:
-                clashes.add(key)
-                rule = f"must not match a cell that by_stratum.{keys[0]} matches too ({cell.name})"
-                yield Finding((*path, "by_stratum", key, "stratum"), rule)
+    strata = {key: entry.stratum for key, entry in table.by_stratum.items()}
+    yield from check_apart(path, strata, cells)
 
 
 def _check_correlations(draft: Draft) -> Iterator[Finding]:
