@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field
@@ -35,13 +34,6 @@ class Binary(Sourced):
     by_stratum: dict[Name, StratumRate] = Field(
         default={}, description="Rates that replace this one in the cells they name."
     )
-
-    def rate_in(self, levels: Mapping[str, str]) -> float:
-        """Rate in a cell with these levels of the factors."""
-        for entry in self.by_stratum.values():
-            if all(levels.get(factor) == level for factor, level in entry.stratum.items()):
-                return entry.rate
-        return self.rate
 
 
 class Response(Binary):

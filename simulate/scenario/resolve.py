@@ -228,8 +228,15 @@ def endpoint_rates(scenario: Scenario, endpoint: str) -> dict[str, tuple[float, 
         tables[name] = table
     cells = strata_cells(scenario)
     return {
-        name: tuple(table.rate_in(cell.levels) for cell in cells) for name, table in tables.items()
+        name: tuple(_rate_in(table, cell.levels) for cell in cells)
+        for name, table in tables.items()
     }
+
+
+def _rate_in(table: Binary, levels: Mapping[str, str]) -> float:
+    """Rate in a cell: that of an entry by stratum, else the table's own."""
+    entries = table.by_stratum.values()
+    return next((entry.rate for entry in entries if is_in(levels, entry.stratum)), table.rate)
 
 
 def progression_hazards(
