@@ -363,9 +363,10 @@ class Patients(NamedTuple):
     ``entry``, ``calendar_end`` and ``calendar_event`` are calendar months; the other times run from
     randomisation. ``progression`` is the latent time to progression, filled where there are both
     PFS and OS; ``response`` the month of the scan that first shows a response, filled where there
-    are scans; ``discontinuation`` is filled where there are states. By endpoint: ``event`` is when it happens (infinite: never), ``end`` when follow-up
-    would end without a cutoff, ``outcome`` why. ``calendar_event`` is infinite without an event.
-    ``cell`` is unsigned, which makes it the quickest of indices.
+    are scans; ``discontinuation`` is filled where there are states. By endpoint: ``event`` is when
+    it happens (infinite: never), ``end`` when follow-up would end without a cutoff, ``outcome``
+    why. ``calendar_event`` is infinite without an event. ``cell`` is unsigned, which makes it the
+    quickest of indices.
     """
 
     stratum: IntArray

@@ -46,21 +46,7 @@ def follow_course(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Work
     n = plan.n_patients
     course = plan.course
     patients = workspace.patients
-    if course.needs_scores:
-        normal_scores(workspace.draw_event, n, workspace.score_first)
-    unit_exponentials(workspace.draw_event, n)
-    n_cells = plan.n_arms * plan.n_strata
-    member = int(np.int64(trial % np.uint64(plan.n_members)))
-    first_event = of_member(course.first_event, member, n_cells)
-    if plan.has_states:
-        states = states_of_member(plan.states, member, n_cells)
-        follow_states(first_event, states, seed, trial, n, workspace)
-    else:
-        invert_hazards(workspace.draw_event, patients.cell, first_event, n, patients.event[0])
-        if course.has_deaths:
-            add_deaths(course, seed, trial, n, workspace)
-        if course.response >= 0:
-            add_responses(course, seed, trial, n, workspace)
+    make_events(plan, seed, trial, workspace)
     if course.is_assessed:
         see_through_scans(course, seed, trial, n, workspace)
     for binary in range(course.n_binary):
@@ -82,6 +68,29 @@ def follow_course(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Work
         end_by(assessed, n, patients.end[endpoint], patients.outcome[endpoint])
     for endpoint in range(course.n_endpoints):
         to_calendar(patients, endpoint, n)
+
+
+@inlined_kernel
+def make_events(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Workspace) -> None:
+    """Latent times of PFS, OS and response, by the endpoint model or through the states."""
+    n = plan.n_patients
+    course = plan.course
+    patients = workspace.patients
+    if course.needs_scores:
+        normal_scores(workspace.draw_event, n, workspace.score_first)
+    unit_exponentials(workspace.draw_event, n)
+    n_cells = plan.n_arms * plan.n_strata
+    member = int(np.int64(trial % np.uint64(plan.n_members)))
+    first_event = of_member(course.first_event, member, n_cells)
+    if plan.has_states:
+        states = states_of_member(plan.states, member, n_cells)
+        follow_states(first_event, states, seed, trial, n, workspace)
+    else:
+        invert_hazards(workspace.draw_event, patients.cell, first_event, n, patients.event[0])
+        if course.has_deaths:
+            add_deaths(course, seed, trial, n, workspace)
+        if course.response >= 0:
+            add_responses(course, seed, trial, n, workspace)
 
 
 @inlined_kernel

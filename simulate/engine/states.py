@@ -3,9 +3,9 @@
 A patient is stable until the first of response, progression and death; one who responds then waits
 for progression and death anew, and one who progresses for death. Each wait has its own hazard, by
 the months since the state was entered (its clock is reset) or since randomisation (it runs
-forward): with ``E`` a unit exponential, the wait from ``s`` on ends where ``H(t - s) = E``, or where
-``H(t) = H(s) + E``. See Meller, Beyersmann and Rufibach (2019) for PFS and OS as times in such a
-model.
+forward): with ``E`` a unit exponential, the wait from ``s`` on ends where ``H(t - s) = E``, or
+where ``H(t) = H(s) + E``. See Meller, Beyersmann and Rufibach (2019) for PFS and OS as times in
+such a model.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def follow_states(
     """Progression, death, response and the first of the first two, of each patient, (n,).
 
     Needs cells, and the unit exponentials of stable to progression in ``workspace.draw_event``.
-    Fills ``progression`` (infinite where death comes first, or never), ``discontinuation``, and rows
-    0, 1 and 2 of ``event``: PFS, OS and response.
+    Fills ``progression`` (infinite where death comes first, or never), ``discontinuation``, and
+    rows 0, 1 and 2 of ``event``: PFS, OS and response.
     """
     patients = workspace.patients
     cell = patients.cell

@@ -141,8 +141,8 @@ def _check_references(
             other = definition.relative_to
             unknown = list(check_name(other, others, "another arm", (*path, "relative_to")))
             yield from unknown
-            table = (draft.arms or {}).get(other)
-            if not unknown and table is not None and _table(table, endpoint) is None:
+            named = (draft.arms or {}).get(other)
+            if not unknown and named is not None and _table(named, endpoint) is None:
                 rule = f"must be an arm with a table for this, and {other} has none"
                 yield Finding((*path, "relative_to"), rule)
     for key, entry in table.by_stratum.items():

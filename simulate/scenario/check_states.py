@@ -53,7 +53,9 @@ def check_states(draft: Draft) -> Iterator[Finding]:
     for name, endpoint in (draft.binary_endpoints or {}).items():
         if endpoint is not None and endpoint.response_correlation:
             path = ("binary_endpoints", name, "response_correlation")
-            rule = f"must be 0 or left out: the arm {first} has states, and response no normal score"
+            rule = (
+                f"must be 0 or left out: the arm {first} has states, and response no normal score"
+            )
             yield Finding(path, rule)
 
 

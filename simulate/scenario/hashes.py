@@ -13,9 +13,7 @@ from simulate.scenario.tables import Table
 # What a table says for its readers and not for the simulation.
 NOT_HASHED = frozenset({"label", "status", "source", "ensemble"})
 # Tables whose order means nothing; that of all others is part of the scenario.
-UNORDERED = frozenset(
-    {"stratum", "by_stratum", "joint_prevalence", "binary", "clocks", "members"}
-)
+UNORDERED = frozenset({"stratum", "by_stratum", "joint_prevalence", "binary", "clocks", "members"})
 
 
 def data_hash(scenario: Scenario) -> str:

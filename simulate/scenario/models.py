@@ -81,7 +81,11 @@ class Arm(Sourced):
             return tuple(name for name in BUILT_IN if getattr(self, name) is not None)
         given = self.states.given
         dies = any(name in given for name in TO_DEATH)
-        return (PFS, *((OS,) if dies else ()), *((RESPONSE,) if STABLE_TO_RESPONSE in given else ()))
+        return (
+            PFS,
+            *((OS,) if dies else ()),
+            *((RESPONSE,) if STABLE_TO_RESPONSE in given else ()),
+        )
 
 
 class Factor(Sourced):

@@ -65,7 +65,9 @@ def pack_course(scenario: Scenario, progression: Progression | None = None) -> C
     built_in = 3 if in_states else 1 + int(has_both) + int(has_response)
     return Course(
         n_endpoints=built_in + len(binary),
-        first_event=pack_transition(scenario, STABLE_TO_PROGRESSION) if in_states else packed(first),
+        first_event=pack_transition(scenario, STABLE_TO_PROGRESSION)
+        if in_states
+        else packed(first),
         first_endpoint=min(numbers.values()),
         has_deaths=int(has_both or in_states),
         deaths=packed(deaths),

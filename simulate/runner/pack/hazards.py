@@ -77,9 +77,11 @@ def pack_members(
     clock, cumulative, inverse_slope = (
         np.tile(column, n_copies) for column in (same.clock, same.cumulative, same.inverse_slope)
     )
-    first, stop, scale, inverse_shape = (
-        np.tile(column, (n_members, 1))
-        for column in (same.first_piece, same.stop_piece, same.scale, same.inverse_shape)
+    first, stop = (
+        np.tile(column, (n_members, 1)) for column in (same.first_piece, same.stop_piece)
+    )
+    scale, inverse_shape = (
+        np.tile(column, (n_members, 1)) for column in (same.scale, same.inverse_shape)
     )
     for cell, weibull in members.items():
         scale[:, cell], inverse_shape[:, cell], slope = _weibull_members(weibull)
