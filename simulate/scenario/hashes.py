@@ -70,6 +70,22 @@ def design_hash(scenario: Scenario) -> str:
     return _sha256({"hypotheses": _of_hypotheses(scenario, judged), "stopping": stopping})
 
 
+def canonical_hash(table: Table) -> str:
+    """Hash a table of another kind of file: all but labels, statuses and sources.
+
+    Parameters
+    ----------
+    table : Table
+        A table as loaded.
+
+    Returns
+    -------
+    str
+        SHA-256, in hexadecimal, of its canonical JSON.
+    """
+    return _sha256(_canonical(table, ""))
+
+
 def _of_hypotheses(scenario: Scenario, keys: tuple[str, ...]) -> list[Any]:
     return [
         [name, {key: _canonical(getattr(hypothesis, key), key) for key in keys}]

@@ -38,7 +38,8 @@ from simulate.scenario.tables import (
 )
 
 
-def _is_version_1(version: int) -> int:
+def is_version_1(version: int) -> int:
+    """Refuse a version of a file's format that this release does not read."""
     if version != 1:
         raise rule_error("must be 1, the one version that this release reads")
     return version
@@ -194,7 +195,7 @@ class Simulation(Table):
 class Scenario(Table):
     """A trial to simulate, with every assumption it rests on."""
 
-    schema_version: Annotated[int, AfterValidator(_is_version_1)] = Field(
+    schema_version: Annotated[int, AfterValidator(is_version_1)] = Field(
         description="Version of this format, which is 1.", json_schema_extra={"const": 1}
     )
     title: Text = Field(description="One line that names the trial.")
@@ -254,11 +255,26 @@ def json_schema() -> dict[str, Any]:
     dict
         A schema of draft 2020-12, ready for ``json.dumps``.
     """
-    schema: dict[str, Any] = _as_written(Scenario.model_json_schema())
-    head = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Scenario of a clinical trial, version 1",
-    }
+    return file_schema(Scenario, "Scenario of a clinical trial, version 1")
+
+
+def file_schema(model: type[Table], title: str) -> dict[str, Any]:
+    """JSON Schema of a kind of file, as users write it.
+
+    Parameters
+    ----------
+    model : type of Table
+        What the file as a whole is.
+    title : str
+        Title of the schema.
+
+    Returns
+    -------
+    dict
+        A schema of draft 2020-12, ready for ``json.dumps``.
+    """
+    schema: dict[str, Any] = _as_written(model.model_json_schema())
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
     return head | {key: value for key, value in schema.items() if key != "title"}
 
 
