@@ -11,36 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from scipy.integrate import quad
+from twins.slow_states import ABSENT, TRANSITIONS, Weibull
 
 ACCURACY = 1e-9
-
-
-class Weibull(NamedTuple):
-    """A transition: cumulative hazard ``cumulative_12 * (t / 12) ** shape``, by its clock."""
-
-    shape: float
-    cumulative_12: float
-    clock: str = "reset"
-
-    def cumulative(self, month: float) -> float:
-        return self.cumulative_12 * math.pow(month / 12.0, self.shape) if month > 0.0 else 0.0
-
-    def inverse(self, cumulative: float) -> float:
-        if self.cumulative_12 == 0.0:
-            return 0.0 if cumulative == 0.0 else math.inf
-        return 12.0 * math.pow(cumulative / self.cumulative_12, 1.0 / self.shape)
-
-    def between(self, entry: float, month: float) -> float:
-        """Cumulative hazard from entry into the state to ``month``."""
-        if self.clock == "forward":
-            return self.cumulative(month) - self.cumulative(entry)
-        return self.cumulative(month - entry)
-
-    def when(self, entry: float, hazard: float) -> float:
-        """Month at which the cumulative hazard since entry is ``hazard``."""
-        if self.clock == "forward":
-            return self.inverse(hazard + self.cumulative(entry))
-        return entry + self.inverse(hazard)
 
 
 def over_hazard(
@@ -68,18 +41,7 @@ class Slow(NamedTuple):
 
 
 def slow_occupancy(model: Mapping[str, Weibull], month: float) -> Slow:
-    never = Weibull(1.0, 0.0)
-    sr, sp, sd, rp, rd, pd = (
-        model.get(name, never)
-        for name in (
-            "stable_to_response",
-            "stable_to_progression",
-            "stable_to_death",
-            "response_to_progression",
-            "response_to_death",
-            "progression_to_death",
-        )
-    )
+    sr, sp, sd, rp, rd, pd = (model.get(name, ABSENT) for name in TRANSITIONS)
 
     def stable(t: float) -> float:
         return math.exp(-sr.cumulative(t) - sp.cumulative(t) - sd.cumulative(t))

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 import pytest
-from twins.slow_occupancy import Weibull, slow_occupancy
+from twins.slow_occupancy import slow_occupancy
+from twins.slow_states import Weibull
 
 from simulate.design import illness_death
 from simulate.design.multistate import (
