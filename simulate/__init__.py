@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         Cohort,
         Shard,
         cohorts,
+        load_evidence,
         load_run,
         load_scenario,
         run,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         scenario_from_dict,
         verify,
     )
+    from simulate.calibration.evidence import Evidence
     from simulate.errors import Problem, RefusedError, ScenarioError, SimulateError, StoreError
     from simulate.results.result import Result
     from simulate.scenario.models import Scenario
@@ -27,6 +29,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Cohort": "simulate.api",
+    "Evidence": "simulate.calibration.evidence",
     "Problem": "simulate.errors",
     "RefusedError": "simulate.errors",
     "Result": "simulate.results.result",
@@ -36,6 +39,7 @@ _HOMES = {
     "SimulateError": "simulate.errors",
     "StoreError": "simulate.errors",
     "cohorts": "simulate.api",
+    "load_evidence": "simulate.api",
     "load_run": "simulate.api",
     "load_scenario": "simulate.api",
     "run": "simulate.api",
@@ -46,6 +50,7 @@ _HOMES = {
 
 __all__ = [
     "Cohort",
+    "Evidence",
     "Problem",
     "RefusedError",
     "Result",
@@ -55,6 +60,7 @@ __all__ = [
     "SimulateError",
     "StoreError",
     "cohorts",
+    "load_evidence",
     "load_run",
     "load_scenario",
     "run",

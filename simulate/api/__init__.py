@@ -5,6 +5,7 @@ from simulate.api.cohorts import Cohort, cohorts
 from simulate.api.inputs import Shard, check_shard, trials_to_do, with_simulation
 from simulate.api.run import load_run, run, run_shard
 from simulate.api.verify import Verified, verify
+from simulate.calibration.load import load_evidence
 from simulate.scenario.load import load_scenario, scenario_from_dict
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "check_shard",
     "cohorts",
     "expected_bytes",
+    "load_evidence",
     "load_run",
     "load_scenario",
     "run",

@@ -190,6 +190,32 @@ class Course(NamedTuple):
     binary_correlation: FloatArray
 
 
+class States(NamedTuple):
+    """Transitions of the multi-state model but stable to progression, which is the first event.
+
+    Attributes
+    ----------
+    to_response, to_death : Hazards
+        From stable, by cell; months from randomisation.
+    response_to_progression, response_to_death, progression_to_death : Hazards
+        From response and from progression.
+    is_forward : IntArray, shape (3,)
+        1 where the clock of one of the last three runs from randomisation, not from the entry into
+        the state.
+    discontinuation : Hazards
+        Of leaving treatment for an adverse event, after which neither progression nor response is
+        seen; by cell.
+    """
+
+    to_response: Hazards
+    to_death: Hazards
+    response_to_progression: Hazards
+    response_to_death: Hazards
+    progression_to_death: Hazards
+    is_forward: IntArray
+    discontinuation: Hazards
+
+
 class Hypotheses(NamedTuple):
     """Tests and estimates, each array of shape (n_hypotheses,): the hypotheses, then the estimates.
 
@@ -256,8 +282,17 @@ class Plan(NamedTuple):
         Every order that the arms can take in a permuted block.
     within_strata : int
         1 if each stratum has its own permuted blocks.
+    n_members : int
+        Number of truths that the trials take in turn: trial ``t`` is of member ``t % n_members``.
+        Hazards of the first event, of deaths and of the states hold for each member in turn the
+        cells.
     course : Course
         The endpoints.
+    has_states : int
+        1 if patients go through the states of ``states``; then the endpoints are PFS, OS, response
+        and the binary ones.
+    states : States
+        The multi-state model.
     dropouts : Hazards
         Of dropping out, by cell.
     maximum_follow_up : float
@@ -296,7 +331,10 @@ class Plan(NamedTuple):
     stratum_upper: FloatArray
     arrangements: NDArray[np.int8]
     within_strata: int
+    n_members: int
     course: Course
+    has_states: int
+    states: States
     dropouts: Hazards
     maximum_follow_up: float
     first_node: IntArray
@@ -325,9 +363,10 @@ class Patients(NamedTuple):
     ``entry``, ``calendar_end`` and ``calendar_event`` are calendar months; the other times run from
     randomisation. ``progression`` is the latent time to progression, filled where there are both
     PFS and OS; ``response`` the month of the scan that first shows a response, filled where there
-    are scans. By endpoint: ``event`` is when it happens (infinite: never), ``end`` when follow-up
-    would end without a cutoff, ``outcome`` why. ``calendar_event`` is infinite without an event.
-    ``cell`` is unsigned, which makes it the quickest of indices.
+    are scans; ``discontinuation`` is filled where there are states. By endpoint: ``event`` is when
+    it happens (infinite: never), ``end`` when follow-up would end without a cutoff, ``outcome``
+    why. ``calendar_event`` is infinite without an event. ``cell`` is unsigned, which makes it the
+    quickest of indices.
     """
 
     stratum: IntArray
@@ -337,6 +376,7 @@ class Patients(NamedTuple):
     dropout: FloatArray
     progression: FloatArray
     response: FloatArray
+    discontinuation: FloatArray
     event: FloatArray
     end: FloatArray
     outcome: IntArray

@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from simulate.engine.arrays import Course, FloatArray, Patients, Plan, UintArray
+from simulate.engine.arrays import Course, FloatArray, Patients, Plan, States, UintArray
 from simulate.engine.assessments import observe
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import exp, log
@@ -24,11 +24,13 @@ from simulate.engine.philox import (
     draw_response,
     draw_uniform,
 )
+from simulate.engine.states import follow_states
 from simulate.engine.times import (
     cumulative_hazards,
     end_by,
     end_follow_up,
     invert_hazards,
+    of_member,
     to_calendar,
     unit_exponentials,
 )
@@ -44,14 +46,7 @@ def follow_course(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Work
     n = plan.n_patients
     course = plan.course
     patients = workspace.patients
-    if course.needs_scores:
-        normal_scores(workspace.draw_event, n, workspace.score_first)
-    unit_exponentials(workspace.draw_event, n)
-    invert_hazards(workspace.draw_event, patients.cell, course.first_event, n, patients.event[0])
-    if course.has_deaths:
-        add_deaths(course, seed, trial, n, workspace)
-    if course.response >= 0:
-        add_responses(course, seed, trial, n, workspace)
+    make_events(plan, seed, trial, workspace)
     if course.is_assessed:
         see_through_scans(course, seed, trial, n, workspace)
     for binary in range(course.n_binary):
@@ -61,6 +56,10 @@ def follow_course(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Work
     if course.response >= 0:
         response = course.response
         end_by(patients.event[0], n, patients.end[response], patients.outcome[response])
+    if plan.has_states and not plan.states.discontinuation.never:
+        discontinued = patients.discontinuation
+        end_by(discontinued, n, patients.end[0], patients.outcome[0])
+        end_by(discontinued, n, patients.end[2], patients.outcome[2])
     for binary in range(course.n_binary):
         endpoint = course.n_endpoints - course.n_binary + binary
         assessed = workspace.float_scratch
@@ -69,6 +68,43 @@ def follow_course(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Work
         end_by(assessed, n, patients.end[endpoint], patients.outcome[endpoint])
     for endpoint in range(course.n_endpoints):
         to_calendar(patients, endpoint, n)
+
+
+@inlined_kernel
+def make_events(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Workspace) -> None:
+    """Latent times of PFS, OS and response, by the endpoint model or through the states."""
+    n = plan.n_patients
+    course = plan.course
+    patients = workspace.patients
+    if course.needs_scores:
+        normal_scores(workspace.draw_event, n, workspace.score_first)
+    unit_exponentials(workspace.draw_event, n)
+    n_cells = plan.n_arms * plan.n_strata
+    member = int(np.int64(trial % np.uint64(plan.n_members)))
+    first_event = of_member(course.first_event, member, n_cells)
+    if plan.has_states:
+        states = states_of_member(plan.states, member, n_cells)
+        follow_states(first_event, states, seed, trial, n, workspace)
+    else:
+        invert_hazards(workspace.draw_event, patients.cell, first_event, n, patients.event[0])
+        if course.has_deaths:
+            add_deaths(course, seed, trial, n, workspace)
+        if course.response >= 0:
+            add_responses(course, seed, trial, n, workspace)
+
+
+@inlined_kernel
+def states_of_member(states: States, member: int, n_cells: int) -> States:
+    """The multi-state model under one of the plan's truths."""
+    return States(
+        of_member(states.to_response, member, n_cells),
+        of_member(states.to_death, member, n_cells),
+        of_member(states.response_to_progression, member, n_cells),
+        of_member(states.response_to_death, member, n_cells),
+        of_member(states.progression_to_death, member, n_cells),
+        states.is_forward,
+        of_member(states.discontinuation, member, n_cells),
+    )
 
 
 @kernel

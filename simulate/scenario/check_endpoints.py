@@ -25,7 +25,10 @@ def known_endpoints(draft: Draft) -> tuple[str, ...] | None:
     arms = draft.arms or {}
     if not arms or any(arm is None for arm in arms.values()) or draft.binary_endpoints is None:
         return None
-    given = (name for name in BUILT_IN if any(getattr(arm, name) for arm in arms.values()))
+    # With states, an endpoint that an arm does not have is none of the scenario.
+    needs = all if any(arm.states for arm in arms.values() if arm) else any
+    of_arms = [arm.endpoints for arm in arms.values() if arm]
+    given = (name for name in BUILT_IN if needs(name in endpoints for endpoints in of_arms))
     return (*given, *draft.binary_endpoints) or None
 
 
@@ -84,11 +87,13 @@ def _check_assessments(draft: Draft) -> Iterator[Finding]:
 
 def _check_same(name: str, arm: Arm, arms: Mapping[str, Arm], draft: Draft) -> Iterator[Finding]:
     """Check that an arm has an endpoint, and all that the others have."""
-    is_without = not any(getattr(a, e) for a in arms.values() for e in BUILT_IN)
+    is_without = not any(a.endpoints for a in arms.values())
     if is_without and not arm.binary and draft.binary_endpoints == {}:
         yield Finding(("arms", name), "must have an endpoint", "", f"add [arms.{name}.pfs], say")
     for endpoint in BUILT_IN:
         others = [other for other, a in arms.items() if getattr(a, endpoint) is not None]
+        if any(a.states for a in arms.values()):
+            continue  # has rules of its own
         if others and getattr(arm, endpoint) is None:
             rule = f"must have the endpoint '{endpoint}', as the arm {others[0]} has"
             yield Finding(("arms", name), rule, "", f"add [arms.{name}.{endpoint}]")
@@ -153,6 +158,8 @@ def check_feasible(draft: Draft, cells: tuple[Cell, ...] | None) -> Iterator[Fin
     if known is None or chosen is None or cells is None or not {PFS, OS} <= set(known):
         return
     arms = {name: arm for name, arm in (draft.arms or {}).items() if arm is not None}
+    if any(arm.states for arm in arms.values()):
+        return
     tables = {
         e: {n: latent_table(getattr(arm, e), steps_of(n, draft)) for n, arm in arms.items()}
         for e in TIMES

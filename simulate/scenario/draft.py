@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal, get_args, get_origin
-
-from pydantic import TypeAdapter, ValidationError
-from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
 
 from simulate.scenario.assessments import Assessments
 from simulate.scenario.endpoints import BinaryEndpoint, Correlations
@@ -24,26 +19,8 @@ from simulate.scenario.models import (
     Simulation,
     Stopping,
 )
-from simulate.scenario.reading import Finding, Path, Reading, did_you_mean, quoted
-from simulate.scenario.tables import NAME_RULE, is_name
-
-# What each of pydantic's errors means to a user; the braces are filled from the error.
-_RULES = {
-    "int_type": "must be a whole number",
-    "float_type": "must be a number",
-    "string_type": "must be text in quotes",
-    "bool_type": "must be true or false",
-    "finite_number": "must be a finite number",
-    "greater_than": "must be greater than {gt}",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than": "must be less than {lt}",
-    "less_than_equal": "must be at most {le}",
-    "too_short": "must have at least {min_length}",
-    "too_long": "must have at most {max_length}",
-    "dict_type": "must be a table",
-    "model_type": "must be a table",
-    "tuple_type": "must be an array in square brackets",
-}
+from simulate.scenario.pieces import read_pieces
+from simulate.scenario.reading import Reading
 
 
 @dataclass(frozen=True)
@@ -86,105 +63,7 @@ def read_draft(reading: Reading) -> Draft:
     Draft
         The sound pieces, their defaults filled.
     """
-    data = reading.known_keys(reading.data, Scenario.model_fields)
-    pieces: dict[str, Any] = {}
-    for name, field in Scenario.model_fields.items():
-        if name in data:
-            read = _entries if get_origin(field.annotation) is dict else _piece
-            pieces[name] = read(reading, (name,), field, data[name])
-        elif field.is_required():
-            is_table = name not in {"schema_version", "title", "purpose"}
-            rule = f"required {'table' if is_table else 'key'} is missing"
-            reading.add(Finding((name,), rule, remedy=_explanation(field)))
-        else:
-            pieces[name] = field.get_default()
-    return fill_defaults(Draft(**{name: pieces.get(name) for name in Scenario.model_fields}))
-
-
-def _piece(reading: Reading, path: Path, field: FieldInfo, value: Any) -> Any:
-    return _validated(reading, path, Annotated[field.annotation, field], value)
-
-
-def _entries(reading: Reading, path: Path, field: FieldInfo, value: Any) -> Any:
-    """Read a table of named entries, each on its own."""
-    if not isinstance(value, dict):
-        reading.add(Finding(path, "must be a table"))
-        return None
-    for limit in field.metadata:
-        fewest, most = getattr(limit, "min_length", 0), getattr(limit, "max_length", len(value))
-        if len(value) < fewest:
-            rule = f"must have at least {_entry_count(fewest)}"
-            remedy = f"each is a table of its own, [{path[0]}.NAME]"
-            reading.add(Finding(path, rule, str(len(value)), remedy))
-        if len(value) > most:
-            rule = f"must have at most {_entry_count(most)}"
-            reading.add(Finding(path, rule, str(len(value))))
-            return None
-    _, entry_type = get_args(field.annotation)
-    entries = {}
-    for name, entry in value.items():
-        if not is_name(name):
-            reading.add(Finding((*path, name), NAME_RULE, f"'{name}'"))
-        entries[name] = _validated(reading, (*path, name), entry_type, entry)
-    return entries
-
-
-def _validated(reading: Reading, path: Path, kind: Any, value: Any) -> Any:
-    """Validate one piece; None, and findings, if it is broken."""
-    try:
-        return TypeAdapter(kind).validate_python(value, strict=True, context=reading)
-    except ValidationError as error:
-        for item in error.errors(include_url=False):
-            # An array of broken elements is counted short of them; it is not short.
-            is_short = item["type"] != "too_short" or len(item["input"]) < item["ctx"]["min_length"]
-            if is_short:
-                reading.add(_finding(reading, path, item))
-        return None
-
-
-def _finding(reading: Reading, path: Path, item: ErrorDetails) -> Finding:
-    """Say one of pydantic's errors in the user's terms."""
-    # Tags of unions and keys are marked so, and are no part of the path in the file.
-    inner = (part for part in item["loc"] if not str(part).startswith("<") and part != "[key]")
-    path = (*path, *inner)
-    context = item.get("ctx", {})
-    kind = item["type"]
-    if kind == "rule":
-        rule, remedy = context["rule"], context["remedy"]
-        return Finding((*path, *context["at"]), rule, context["given"], remedy)
-    if kind == "missing":
-        fields = reading.fields.get(reading.as_written(path[:-1]), {})
-        remedy = _explanation(fields[str(path[-1])]) if path[-1] in fields else ""
-        return Finding(path, "required key is missing", remedy=remedy)
-    if kind == "literal_error":
-        options = context["expected"].replace(" or ", ", ")
-        names = [name.strip("'") for name in options.split(", ")]
-        rule = f"must be one of {options}" if len(names) > 1 else f"must be {options}"
-        return Finding(path, rule, remedy=did_you_mean(item["input"], names))
-    if item["loc"] and item["loc"][-1] == "[key]":
-        return Finding(path, NAME_RULE, f"'{path[-1]}'")
-    if kind == "int_type" and isinstance(item["input"], float) and item["input"].is_integer():
-        return Finding(path, _RULES[kind], remedy=f"write {int(item['input'])}")
-    limits = {key: _limit(key, value) for key, value in context.items()}
-    return Finding(path, _RULES.get(kind, "is not a value that can stand here").format(**limits))
-
-
-def _limit(key: str, value: Any) -> str:
-    if key in {"min_length", "max_length"}:
-        return _entry_count(value)
-    return str(int(value)) if isinstance(value, float) and value == int(value) else str(value)
-
-
-def _entry_count(n: int) -> str:
-    return "1 entry" if n == 1 else f"{n} entries"
-
-
-def _explanation(field: FieldInfo) -> str:
-    """Say what a missing key is for, or the values it may have."""
-    if get_origin(field.annotation) is Literal:
-        return f"one of {quoted(get_args(field.annotation))}"
-    text = (field.description or "").split(". ")[0].rstrip(".")
-    return text[:1].lower() + text[1:]
+    return fill_defaults(Draft(**read_pieces(reading, Scenario)))
 
 
 def fill_defaults(draft: Draft) -> Draft:

@@ -13,7 +13,13 @@ from simulate.scenario.endpoints import PFS, RESPONSE, TIMES
 from simulate.scenario.hazards import FloatArray, Hazard
 from simulate.scenario.hypotheses import ArmEstimate, Hypothesis
 from simulate.scenario.models import Scenario
-from simulate.scenario.resolve import endpoint_rates, event_hazards, is_assessed, strata_cells
+from simulate.scenario.resolve import (
+    endpoint_rates,
+    event_hazards,
+    has_states,
+    is_assessed,
+    strata_cells,
+)
 from simulate.scenario.survival_tests import (
     LandmarkTest,
     LogrankTest,
@@ -41,8 +47,12 @@ def true_value(scenario: Scenario, name: str) -> float | None:
     -------
     float or None
         On the scale of the estimate, over all strata; of a rate, the eventual one. None where there
-        is no single value, or it is one seen through scans. An infinite median is infinite.
+        is no single value, it is one seen through scans, or patients go through states. An infinite
+        median is infinite.
     """
+    chosen = scenario.estimates.get(name) or scenario.hypotheses[name]
+    if has_states(scenario) and chosen.endpoint not in scenario.binary_endpoints:
+        return None
     if name in scenario.estimates:
         estimate = scenario.estimates[name]
         return None if _is_seen(scenario, estimate.endpoint) else _of_estimate(scenario, estimate)
@@ -86,6 +96,8 @@ def null_holds(scenario: Scenario, hypothesis: str) -> bool | None:
     """
     chosen = scenario.hypotheses[hypothesis]
     test = chosen.test
+    if has_states(scenario) and chosen.endpoint not in scenario.binary_endpoints:
+        return None
     if chosen.endpoint in TIMES and test.effect in {"log_hazard_ratio", "none"}:
         log_hr = constant_log_hazard_ratio(scenario, hypothesis)
         return None if log_hr is None else log_hr > math.log(null_value(chosen)) - _ROUNDING

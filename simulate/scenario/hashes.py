@@ -11,9 +11,9 @@ from simulate.scenario.models import Factor, Scenario
 from simulate.scenario.tables import Table
 
 # What a table says for its readers and not for the simulation.
-NOT_HASHED = frozenset({"label", "status", "source"})
+NOT_HASHED = frozenset({"label", "status", "source", "ensemble"})
 # Tables whose order means nothing; that of all others is part of the scenario.
-UNORDERED = frozenset({"stratum", "by_stratum", "joint_prevalence", "binary"})
+UNORDERED = frozenset({"stratum", "by_stratum", "joint_prevalence", "binary", "clocks", "members"})
 
 
 def data_hash(scenario: Scenario) -> str:
@@ -68,6 +68,22 @@ def design_hash(scenario: Scenario) -> str:
     judged = ("alpha", "critical_values")
     stopping = _canonical(scenario.stopping, "stopping")
     return _sha256({"hypotheses": _of_hypotheses(scenario, judged), "stopping": stopping})
+
+
+def canonical_hash(table: Table) -> str:
+    """Hash a table of another kind of file: all but labels, statuses and sources.
+
+    Parameters
+    ----------
+    table : Table
+        A table as loaded.
+
+    Returns
+    -------
+    str
+        SHA-256, in hexadecimal, of its canonical JSON.
+    """
+    return _sha256(_canonical(table, ""))
 
 
 def _of_hypotheses(scenario: Scenario, keys: tuple[str, ...]) -> list[Any]:

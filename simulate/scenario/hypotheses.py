@@ -7,7 +7,6 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from simulate.scenario.binary_tests import ExactBinomialTest, ProportionsTest
-from simulate.scenario.reading import did_you_mean, quoted, toml_text
 from simulate.scenario.survival_tests import (
     LandmarkTest,
     LogrankTest,
@@ -24,6 +23,7 @@ from simulate.scenario.tables import (
     Table,
     Text,
     filled,
+    known_kind,
     rule_error,
 )
 
@@ -45,21 +45,6 @@ def _kind(data: Any) -> str:
     return f"<{kind}>"
 
 
-def _check_kind(data: Any) -> Any:
-    """Refuse a table of no kind in words, where the union itself could not."""
-    if isinstance(data, Table):
-        return data
-    if not isinstance(data, dict):
-        raise rule_error('must be a table, such as { kind = "logrank" }')
-    if "kind" not in data:
-        raise rule_error("required key is missing", ("kind",), remedy=f"one of {quoted(KINDS)}")
-    kind = data["kind"]
-    if not isinstance(kind, str) or kind not in KINDS:
-        remedy = did_you_mean(kind, KINDS) if isinstance(kind, str) else ""
-        raise rule_error(f"must be one of {quoted(KINDS)}", ("kind",), toml_text(kind), remedy)
-    return data
-
-
 Test = Annotated[
     Annotated[LogrankTest, Tag("<logrank>")]
     | Annotated[WeightedLogrankTest, Tag("<weighted_logrank>")]
@@ -70,7 +55,7 @@ Test = Annotated[
     | Annotated[ProportionsTest, Tag("<proportions>")]
     | Annotated[ExactBinomialTest, Tag("<exact_binomial>")],
     Discriminator(_kind),
-    BeforeValidator(_check_kind),
+    BeforeValidator(lambda data: known_kind(data, KINDS, ', such as { kind = "logrank" }')),
 ]
 
 

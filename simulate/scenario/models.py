@@ -8,10 +8,20 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from simulate.scenario.assessments import Assessments
 from simulate.scenario.distributions import steps_in_order
-from simulate.scenario.endpoints import Binary, BinaryEndpoint, Correlations, Response
+from simulate.scenario.endpoints import (
+    BUILT_IN,
+    OS,
+    PFS,
+    RESPONSE,
+    Binary,
+    BinaryEndpoint,
+    Correlations,
+    Response,
+)
 from simulate.scenario.hypotheses import ArmEstimate, Hypothesis
 from simulate.scenario.kinds import DropoutDistribution, EndpointDistribution
 from simulate.scenario.looks import Analysis
+from simulate.scenario.states import STABLE_TO_RESPONSE, TO_DEATH, States
 from simulate.scenario.tables import (
     MAX_PATIENTS,
     Name,
@@ -28,7 +38,8 @@ from simulate.scenario.tables import (
 )
 
 
-def _is_version_1(version: int) -> int:
+def is_version_1(version: int) -> int:
+    """Refuse a version of a file's format that this release does not read."""
     if version != 1:
         raise rule_error("must be 1, the one version that this release reads")
     return version
@@ -49,6 +60,11 @@ class Arm(Sourced):
         default=None, description="Overall survival: time from randomisation to death."
     )
     response: Response | None = Field(default=None, description="Objective response.")
+    states: States | None = Field(
+        default=None,
+        description="A multi-state model, from which progression-free and overall survival and "
+        "response follow, instead of their tables.",
+    )
     binary: dict[Name, Binary] = Field(
         default={}, description="Rates of the further binary endpoints, by their names."
     )
@@ -58,6 +74,19 @@ class Arm(Sourced):
     assessments: Assessments | None = Field(
         default=None, description="When this arm is scanned, if not as the others are."
     )
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """Endpoints that the arm has, but for the binary ones beside response."""
+        if self.states is None:
+            return tuple(name for name in BUILT_IN if getattr(self, name) is not None)
+        given = self.states.given
+        dies = any(name in given for name in TO_DEATH)
+        return (
+            PFS,
+            *((OS,) if dies else ()),
+            *((RESPONSE,) if STABLE_TO_RESPONSE in given else ()),
+        )
 
 
 class Factor(Sourced):
@@ -166,7 +195,7 @@ class Simulation(Table):
 class Scenario(Table):
     """A trial to simulate, with every assumption it rests on."""
 
-    schema_version: Annotated[int, AfterValidator(_is_version_1)] = Field(
+    schema_version: Annotated[int, AfterValidator(is_version_1)] = Field(
         description="Version of this format, which is 1.", json_schema_extra={"const": 1}
     )
     title: Text = Field(description="One line that names the trial.")
@@ -226,11 +255,26 @@ def json_schema() -> dict[str, Any]:
     dict
         A schema of draft 2020-12, ready for ``json.dumps``.
     """
-    schema: dict[str, Any] = _as_written(Scenario.model_json_schema())
-    head = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Scenario of a clinical trial, version 1",
-    }
+    return file_schema(Scenario, "Scenario of a clinical trial, version 1")
+
+
+def file_schema(model: type[Table], title: str) -> dict[str, Any]:
+    """JSON Schema of a kind of file, as users write it.
+
+    Parameters
+    ----------
+    model : type of Table
+        What the file as a whole is.
+    title : str
+        Title of the schema.
+
+    Returns
+    -------
+    dict
+        A schema of draft 2020-12, ready for ``json.dumps``.
+    """
+    schema: dict[str, Any] = _as_written(model.model_json_schema())
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
     return head | {key: value for key, value in schema.items() if key != "title"}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
@@ -20,7 +20,7 @@ from pydantic.config import JsonDict
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from simulate.scenario.reading import Finding, Path, Reading, quoted
+from simulate.scenario.reading import Finding, Path, Reading, did_you_mean, quoted, toml_text
 
 MAX_PATIENTS = 1_000_000
 NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]*$"
@@ -122,6 +122,51 @@ class Sourced(Table):
     source: Text | None = Field(
         default=None, description="Where the figures come from: a citation, or the reasoning."
     )
+
+
+class Stated(Sourced):
+    """A table of figures that must say where they come from."""
+
+    status: Literal["published", "derived", "inferred"] = Field(
+        description="How the figures are known: published as they stand, derived from published "
+        "ones by arithmetic, or inferred (an assumption)."
+    )
+    source: Text = Field(description="Where the figures come from: a citation, or the reasoning.")
+
+
+def known_kind(data: Any, kinds: Sequence[str], example: str = "") -> Any:
+    """Refuse a table whose ``kind`` is missing or unknown, where a union could not say it well.
+
+    Parameters
+    ----------
+    data : object
+        What should be a table.
+    kinds : sequence of str
+        The kinds that there are.
+    example : str
+        A table to show to who wrote none.
+
+    Returns
+    -------
+    object
+        The data as they are.
+
+    Raises
+    ------
+    PydanticCustomError
+        If there is no such kind.
+    """
+    if isinstance(data, Table):
+        return data
+    if not isinstance(data, dict):
+        raise rule_error(f"must be a table{example}")
+    if "kind" not in data:
+        raise rule_error("required key is missing", ("kind",), remedy=f"one of {quoted(kinds)}")
+    kind = data["kind"]
+    if not isinstance(kind, str) or kind not in kinds:
+        remedy = did_you_mean(kind, kinds) if isinstance(kind, str) else ""
+        raise rule_error(f"must be one of {quoted(kinds)}", ("kind",), toml_text(kind), remedy)
+    return data
 
 
 def filled(default: Any, description: str, **constraints: Any) -> Any:

@@ -64,6 +64,41 @@ TWO_SCANNED_ARMS: Table = {
     "old": {"pfs": exponential(5.0)},
 }
 
+MEMBERS: Table = {
+    "stable_to_response": {"shape": [1.0, 1.0, 1.2], "cumulative_12": [0.4, 0.9, 0.2]},
+    "stable_to_progression": {"shape": [0.7, 1.0, 1.3], "cumulative_12": [0.8, 1.1, 0.5]},
+    "stable_to_death": {"shape": [1.0, 1.0, 1.0], "cumulative_12": [0.1, 0.2, 0.3]},
+    "response_to_progression": {"shape": [1.0, 0.8, 1.5], "cumulative_12": [0.6, 0.3, 0.9]},
+    "progression_to_death": {"shape": [1.0, 1.0, 1.0], "cumulative_12": [0.5, 1.5, 1.0]},
+}
+STATES: Table = {
+    "stable_to_response": exponential(9.0),
+    "stable_to_progression": WEIBULL
+    | {"by_stratum": {"small": piecewise((0.0, 0.2), (2.0, 0.05)) | IN_SMALL}},
+    "stable_to_death": exponential(60.0),
+    "response_to_progression": {"distribution": "weibull", "shape": 0.8, "scale_months": 9.0},
+    "response_to_death": piecewise((0.0, 0.01), (4.0, 0.05), (9.0, 0.02)),
+    "progression_to_death": {"distribution": "weibull", "shape": 1.3, "scale_months": 12.0},
+    "clocks": {"response_to_progression": "forward", "progression_to_death": "forward"},
+}
+STATES_RELATIVE: Table = {
+    "stable_to_response": relative("old", 2.0),
+    "stable_to_progression": relative("old", 0.6),
+    "stable_to_death": exponential(80.0),
+    "response_to_progression": relative("old", 0.7),
+    "response_to_death": {
+        "relative_to": "old",
+        "hazard_ratios": [
+            {"from_month": 0, "hazard_ratio": 1.0},
+            {"from_month": 3, "hazard_ratio": 0.4},
+        ],
+    },
+    "progression_to_death": relative("old", 1.0),
+    "clocks": {"response_to_progression": "forward", "progression_to_death": "forward"},
+    "discount": 0.8,
+    "discontinuation": exponential(30.0),
+}
+
 ENDPOINT_FEATURES: dict[str, Table] = {
     "joint": {
         "arms": THREE_ARMS_JOINT,
@@ -367,6 +402,56 @@ ENDPOINT_FEATURES: dict[str, Table] = {
             "median": estimate("new", "median"),
             "survival": estimate("old", "survival", at_months=4.0),
         },
+    },
+    "states": {
+        "arms": {
+            "new": {
+                "states": STATES_RELATIVE,
+                "binary": {"pressure": {"rate": 0.4}},
+                "dropout": dropping_out(0.02),
+            },
+            "old": {"states": STATES, "binary": {"pressure": {"rate": 0.2}}},
+        },
+        "binary_endpoints": {"pressure": {"assessed_months": 2.0}},
+        "strata": SITES,
+        "accrual": {"patients": 70, "arrivals": "poisson", "rate_per_month": 8.0},
+        "analyses": {
+            "responses": {"trigger": events(15, endpoint="response")},
+            "final": {"trigger": events(30, "all_data", endpoint="os")},
+        },
+        "hypotheses": {
+            "pfs": hypothesis("new", "old", "responses", "final", stratified=True),
+            "os": hypothesis("new", "old", "final", endpoint="os"),
+            "response": of_rates("new", "old", "responses", "final", method="z_pooled"),
+            "pressure": of_rates("new", "old", "final", endpoint="pressure", method="z_pooled"),
+        },
+        "estimates": {"median": estimate("new", "median")},
+    },
+    "states of an ensemble through scans": {
+        "arms": {
+            "new": {"states": {"members": MEMBERS, "discount": 0.9}, "dropout": dropping_out(0.01)},
+            "old": {"pfs": exponential(7.0)},
+        },
+        "assessments": EIGHT_THEN_TWELVE | {"confirm_response": True},
+        "accrual": {"patients": 60, "arrivals": "evenly_spaced", "rate_per_month": 6.0},
+        "analyses": {"final": {"trigger": events(45, "last_event")}},
+        "hypotheses": {"pfs": hypothesis("new", "old", "final")},
+        "estimates": {"median": estimate("new", "median")},
+    },
+    "states of two ensembles": {
+        "arms": {
+            "new": {"states": {"members": MEMBERS}},
+            "old": {
+                "states": {"members": MEMBERS | {"stable_to_death": MEMBERS["stable_to_response"]}}
+            },
+        },
+        "accrual": {"patients": 50, "arrivals": "evenly_spaced", "rate_per_month": 6.0},
+        "analyses": {"final": {"trigger": events(30, "all_data", endpoint="os")}},
+        "hypotheses": {
+            "pfs": hypothesis("new", "old", "final"),
+            "response": of_rates("new", "old", "final", method="fisher"),
+        },
+        "estimates": {"survival": estimate("old", "survival", "os", at_months=6.0)},
     },
     "joint through scans": {
         "arms": THREE_ARMS_JOINT

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from simulate.scenario.resolve import (
     endpoint_rates,
     endpoints_of,
     event_hazards,
+    has_states,
     progression_hazards,
     response_time_hazards,
 )
@@ -51,6 +52,19 @@ class Model(NamedTuple):
     factor: NDArray[np.float64]
 
 
+class Way(Protocol):
+    """Months of what happens in a multi-state model; infinite for never."""
+
+    @property
+    def response(self) -> float: ...
+
+    @property
+    def progression(self) -> float: ...
+
+    @property
+    def death(self) -> float: ...
+
+
 class Course(NamedTuple):
     """One patient's latent progression, and when each endpoint happens; infinite for never.
 
@@ -63,6 +77,9 @@ class Course(NamedTuple):
 
 def model_of(scenario: Scenario) -> Model:
     endpoints = endpoints_of(scenario)
+    if has_states(scenario):
+        binary = {name: endpoint_rates(scenario, name) for name in scenario.binary_endpoints}
+        return Model(endpoints, {}, {}, {}, binary, np.eye(3))
     has_both = PFS in endpoints and OS in endpoints
     first: ByArm = {}
     if has_both:
@@ -119,6 +136,29 @@ def course_of(
         has_it = norm.cdf(score + correlation * response_score) < model.rates[name][arm][stratum]
         events[name] = endpoint.assessed_months if has_it else math.inf
     return Course(progression, as_seen(scenario, trial, number, arm, progression, events))
+
+
+def course_in_states(
+    scenario: Scenario,
+    model: Model,
+    way: Way,
+    trial: int,
+    number: int,
+    arm: str,
+    stratum: int,
+) -> Course:
+    """What a way through the states comes to, and the binary endpoints beside it."""
+    events = {
+        PFS: min(way.progression, way.death),
+        OS: way.death,
+        RESPONSE: way.response,
+    }
+    for draw, (name, endpoint) in enumerate(scenario.binary_endpoints.items()):
+        words = words_at(scenario.simulation.seed, number, trial, "binary", draw)
+        has_it = wide_uniform(words[0], words[1]) < model.rates[name][arm][stratum]
+        events[name] = endpoint.assessed_months if has_it else math.inf
+    seen = as_seen(scenario, trial, number, arm, way.progression, events)
+    return Course(way.progression, {name: seen[name] for name in model.endpoints})
 
 
 def as_seen(

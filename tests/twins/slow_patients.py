@@ -12,12 +12,13 @@ from fractions import Fraction
 from itertools import accumulate, permutations
 from typing import Literal, NamedTuple
 
-from twins.slow_course import course_of, model_of, time_at
+from twins.slow_course import course_in_states, course_of, model_of, time_at
 from twins.slow_random import whole_number, wide_uniform, word_uniform, words_at
+from twins.slow_transitions import walk_of
 
 from simulate.scenario.endpoints import OS, PFS, RESPONSE
 from simulate.scenario.models import Accrual, Scenario
-from simulate.scenario.resolve import dropout_hazards, strata_cells
+from simulate.scenario.resolve import dropout_hazards, has_states, strata_cells
 
 Outcome = Literal["event", "dropout", "end"]
 
@@ -64,9 +65,24 @@ def slow_patients(scenario: Scenario, trial: int) -> list[Patient]:
         words = words_at(scenario.simulation.seed, number, trial, "core")
         stratum, arm = strata[number], arms[number]
         dropout = time_at(dropouts[arm], -math.log(word_uniform(words[3])))
-        progression, events = course_of(scenario, model, trial, number, arm, stratum)
+        if has_states(scenario):
+            walk = walk_of(scenario, trial, number, arm, stratum)
+            progression, events = course_in_states(
+                scenario, model, walk, trial, number, arm, stratum
+            )
+            leaving = walk.discontinuation
+        else:
+            progression, events = course_of(scenario, model, trial, number, arm, stratum)
+            leaving = math.inf
         endpoints = {
-            name: followed(events[name], dropout, last_months(scenario, name, events))
+            name: followed(
+                events[name],
+                dropout,
+                min(
+                    last_months(scenario, name, events),
+                    leaving if name in (PFS, RESPONSE) else math.inf,
+                ),
+            )
             for name in model.endpoints
         }
         patients.append(Patient(stratum, arm, entries[number], dropout, progression, endpoints))

@@ -1,0 +1,1 @@
+"""Published evidence: its figures, what they fix and what they contradict."""
