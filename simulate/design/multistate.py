@@ -20,27 +20,21 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from simulate.scenario.hazards import FloatArray
+from simulate.scenario.states import (
+    ENSEMBLE_MONTHS,
+    PROGRESSION_TO_DEATH,
+    RESPONSE_TO_DEATH,
+    RESPONSE_TO_PROGRESSION,
+    STABLE_TO_DEATH,
+    STABLE_TO_PROGRESSION,
+    STABLE_TO_RESPONSE,
+    TRANSITIONS,
+)
 
 Clock = Literal["reset", "forward"]
 # Months (T,) to cumulative hazards, (T,) or (M, T): a member's own in each row.
 Cumulative = Callable[[FloatArray], FloatArray]
 
-STABLE_TO_RESPONSE = "stable_to_response"
-STABLE_TO_PROGRESSION = "stable_to_progression"
-STABLE_TO_DEATH = "stable_to_death"
-RESPONSE_TO_PROGRESSION = "response_to_progression"
-RESPONSE_TO_DEATH = "response_to_death"
-PROGRESSION_TO_DEATH = "progression_to_death"
-TRANSITIONS = (
-    STABLE_TO_RESPONSE,
-    STABLE_TO_PROGRESSION,
-    STABLE_TO_DEATH,
-    RESPONSE_TO_PROGRESSION,
-    RESPONSE_TO_DEATH,
-    PROGRESSION_TO_DEATH,
-)
-# The cumulative hazard of a Weibull transition is given at this month.
-REFERENCE_MONTH = 12.0
 # Members worked on at a time: their arrays stay in the cache.
 _MEMBERS = 64
 
@@ -62,7 +56,7 @@ class WeibullHazards:
 
     def __call__(self, months: FloatArray) -> FloatArray:
         """Cumulative hazards, (M, T), at ``months``, (T,)."""
-        clock = np.asarray(months) / REFERENCE_MONTH
+        clock = np.asarray(months) / ENSEMBLE_MONTHS
         return np.asarray(self.cumulative_12[:, None] * clock ** self.shape[:, None])
 
 

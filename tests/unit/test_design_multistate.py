@@ -11,7 +11,6 @@ from twins.slow_states import Weibull
 
 from simulate.design import illness_death
 from simulate.design.multistate import (
-    TRANSITIONS,
     Clock,
     Cumulative,
     Occupancy,
@@ -19,6 +18,7 @@ from simulate.design.multistate import (
     occupancy,
 )
 from simulate.scenario.hazards import Hazard
+from simulate.scenario.states import TRANSITIONS
 
 # stable to response, progression, death; response to progression, death; progression to death
 SHAPES = {
