@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from simulate.calibration.checks import check_evidence
 from simulate.calibration.evidence import Evidence
 from simulate.scenario.files import Tables, raise_findings, read_tables, tables_of
 from simulate.scenario.pieces import read_pieces
@@ -63,4 +64,8 @@ def _build(tables: Tables) -> Evidence:
     raise_findings(reading, tables.places, tables.problems if reading.findings else ())
     pieces = read_pieces(reading, Evidence)
     raise_findings(reading, tables.places, tables.problems)
-    return Evidence(**pieces)
+    evidence = Evidence(**pieces)
+    for finding in check_evidence(evidence):
+        reading.add(finding)
+    raise_findings(reading, tables.places, ())
+    return evidence

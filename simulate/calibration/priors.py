@@ -172,6 +172,9 @@ class Model(Table):
                 rule = "must be left out: from stable both clocks run from randomisation"
                 raise rule_error(rule, (name, "clock"))
             _check_same_as(name, given)
+        if not self.free:
+            rule = "must have at least one prior: there is nothing to fit"
+            raise rule_error(rule, given="")
         return self
 
 
