@@ -324,7 +324,7 @@ def _published_share(figure: WithCount, evidence: Evidence) -> float:
 
 
 def _z_about(readings: Readings, endpoint: str, month: float) -> Read:
-    """z of the curve at a published time: the mean of a little before and after."""
+    """Height of the curve at a published time, as z: the mean of a little before and after."""
     times = (max(month - HALF_WINDOW_MONTHS, 0.5 * month), month + HALF_WINDOW_MONTHS)
     rows = [readings.row(endpoint, "survival", at_months=time) for time in times]
     last = readings.row(endpoint, "last_survival")
@@ -337,7 +337,7 @@ def _z_about(readings: Readings, endpoint: str, month: float) -> Read:
 
 
 def _last_z(readings: Readings, endpoint: str) -> Read:
-    """z after the last event."""
+    """Height of the curve after the last event, as z."""
     row = readings.row(endpoint, "last_survival")
     return lambda columns: _z(columns.of("estimate", row), columns.of("se", row))
 

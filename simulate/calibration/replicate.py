@@ -50,8 +50,10 @@ class Replicate:
     def with_members(self, parameters: FloatArray) -> Scenario:
         """The trial with a member for each row of ``parameters`` (M, P)."""
         arm = self.evidence.trial.arm
+        # Arrays where a file has lists: there may be tens of thousands, and they need no check.
+        construct: Any = MemberHazards.model_construct
         members = {
-            name: MemberHazards.model_construct(shape=shape, cumulative_12=cumulative)
+            name: construct(shape=shape, cumulative_12=cumulative)
             for name, (shape, cumulative) in member_hazards(self.evidence, parameters).items()
         }
         treated = self.scenario.arms[arm]
