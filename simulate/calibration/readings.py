@@ -12,10 +12,10 @@ falls below a half (Brookmeyer and Crowley 1982).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,6 +36,7 @@ from simulate.calibration.figures import (
     median_text,
     months_of,
 )
+from simulate.calibration.synthetic import Feature
 from simulate.engine.arrays import FloatArray, Statistics
 
 # On either side of a published time.
@@ -75,27 +76,21 @@ class Row(NamedTuple):
     level: float | None = None
 
 
-class Feature(NamedTuple):
+class ReadFeature(NamedTuple):
     """What of a simulated trial is compared with the publication.
 
     Attributes
     ----------
     figure : str
         Name of the published figure.
-    what : str
-        The feature in words.
-    kind : str
-        "value": the published one is ``target``; "exceeds": it is above ``target``.
-    target : float
-        On the scale of the feature.
+    feature : Feature
+        In words, with the published value on the scale of the feature.
     read : callable
         From `Columns` to values, (n_trials,); NaN where it does not exist.
     """
 
     figure: str
-    what: str
-    kind: Literal["value", "exceeds"]
-    target: float
+    feature: Feature
     read: Read
 
 
@@ -134,14 +129,14 @@ class Readings:
     ----------
     rows : list of Row
         The rows of the simulated trial, each once.
-    features : list of Feature
+    features : list of ReadFeature
         Of the figures in use.
     predictions : list of Prediction
         Of all figures that the model knows.
     """
 
     rows: list[Row] = field(default_factory=list)
-    features: list[Feature] = field(default_factory=list)
+    features: list[ReadFeature] = field(default_factory=list)
     predictions: list[Prediction] = field(default_factory=list)
 
     def row(self, endpoint: str, kind: str, **parameters: float | None) -> int:
@@ -195,13 +190,24 @@ def readings_of(evidence: Evidence) -> Readings:
     return readings
 
 
+def curve_readings(endpoints: Sequence[str], months: FloatArray) -> Readings:
+    """Kaplan-Meier curves at some months as predictions: of each endpoint in turn."""
+    readings = Readings()
+    for endpoint in endpoints:
+        for month in map(float, months):
+            read = readings.column("estimate", endpoint, "survival", at_months=month)
+            what = f"{endpoint} at {month:g} months"
+            readings.predictions.append(Prediction(endpoint, what, np.nan, 0.0, False, read))
+    return readings
+
+
 def _proportion(readings: Readings, name: str, figure: Proportion, evidence: Evidence) -> None:
     """A share of all patients: its count, among as many as were published of."""
     rate = readings.column("estimate", figure.endpoint, "rate")
     label = _label(name, figure)
     if figure.use:
-        target = _published_share(figure, evidence)
-        readings.features.append(Feature(name, label, "value", target, rate))
+        target, half = _published_share(figure, evidence)
+        _compare(readings, name, label, target, half, rate)
     _predict(readings, name, figure, f"{label}, percent", figure.percent, _times(rate, 100.0))
 
 
@@ -219,10 +225,10 @@ def _median(readings: Readings, name: str, figure: Median) -> None:
     for column, value in columns.items():
         read = readings.column(column, figure.endpoint, "median", level=figure.level)
         what = f"{label}{parts[column]}, months"
-        _predict(readings, name, figure, what, value, _never_if_missing(read))
+        _predict(readings, name, figure, what, value, read)
 
 
-def _crossings(readings: Readings, name: str, figure: Median) -> Iterator[Feature]:
+def _crossings(readings: Readings, name: str, figure: Median) -> Iterator[ReadFeature]:
     """Where the curve and its band cross a half, or that they do not."""
     quantile = NormalDist().inv_cdf(0.5 + 0.5 * figure.level)
     label = _label(name, figure)
@@ -234,12 +240,13 @@ def _crossings(readings: Readings, name: str, figure: Median) -> Iterator[Featur
     reached = [(what, month, z) for what, month, z in crossings if not isinstance(month, str)]
     for what, month, z in reached:
         read = _z_about(readings, figure.endpoint, float(month))
-        yield Feature(name, what, "value", z, read)
+        yield ReadFeature(name, Feature(what, "normal", z), read)
     missing = [(what, z) for what, month, z in crossings if month == NOT_REACHED]
     if missing:
         # If one is not reached, those above it are not, either.
         what, z = missing[0]
-        yield Feature(name, f"{what} not reached", "exceeds", z, _last_z(readings, figure.endpoint))
+        feature = Feature(f"{what} not reached", "exceeds", z)
+        yield ReadFeature(name, feature, _last_z(readings, figure.endpoint))
 
 
 def _median_of_all_events(readings: Readings, name: str, figure: Median) -> None:
@@ -255,7 +262,7 @@ def _median_of_all_events(readings: Readings, name: str, figure: Median) -> None
         n = columns.of("patients_experimental", before)
         return np.asarray((above - 0.5) * 2.0 * np.sqrt(n))
 
-    readings.features.append(Feature(name, _label(name, figure), "value", 0.0, read))
+    _compare(readings, name, _label(name, figure), 0.0, 0.0, read)
 
 
 def _survival(readings: Readings, name: str, figure: Survival) -> None:
@@ -265,7 +272,8 @@ def _survival(readings: Readings, name: str, figure: Survival) -> None:
         "estimate", figure.endpoint, "survival", at_months=float(figure.at_months)
     )
     if figure.use:
-        readings.features.append(Feature(name, label, "value", figure.percent / 100.0, read))
+        half = figure.half_unit(figure.percent) / 100.0
+        _compare(readings, name, label, figure.percent / 100.0, half, read)
     _predict(readings, name, figure, f"{label}, percent", figure.percent, _times(read, 100.0))
 
 
@@ -287,16 +295,28 @@ def _share(readings: Readings, name: str, figure: ShareEventFree, evidence: Evid
     kind = "share_event_free" if is_raw else "survival"
     share = readings.column("estimate", figure.endpoint, kind, at_months=float(figure.at_months))
     if figure.use:
-        target, read = figure.percent / 100.0, share
-        counts = possible_counts(figure, evidence)
+        target, half, read = (
+            figure.percent / 100.0,
+            figure.half_unit(figure.percent) / 100.0,
+            share,
+        )
+        counts = [count.n for count in possible_counts(figure, evidence)]
         if is_raw and counts:
             # The number itself, which goes with the number of responders beside it.
-            target = float(np.mean([count.n for count in counts]))
+            target, half = float(np.mean(counts)), 0.5 * (max(counts) - min(counts) + 1)
             read = readings.column(
                 "events_experimental", figure.endpoint, kind, at_months=float(figure.at_months)
             )
-        readings.features.append(Feature(name, label, "value", target, read))
+        _compare(readings, name, label, target, half, read)
     _predict(readings, name, figure, f"{label}, percent", figure.percent, _times(share, 100.0))
+
+
+def _compare(
+    readings: Readings, name: str, label: str, target: float, half_width: float, read: Read
+) -> None:
+    """Add a feature whose published value is known, to within what rounds to it."""
+    feature = Feature(label, "normal", target, half_width)
+    readings.features.append(ReadFeature(name, feature, read))
 
 
 def _predict(
@@ -315,12 +335,17 @@ def _predict(
     readings.predictions.append(Prediction(name, what, months_of(value), half, fitted, read))
 
 
-def _published_share(figure: WithCount, evidence: Evidence) -> float:
-    """Share by the counts that the publication leaves; by the percentage if it leaves none."""
+def _published_share(figure: WithCount, evidence: Evidence) -> tuple[float, float]:
+    """Share, and half the width of what rounds to it, by the counts that the publication leaves.
+
+    By the percentage if it leaves none.
+    """
     counts = possible_counts(figure, evidence)
     if not counts:
-        return figure.percent / 100.0
-    return float(np.mean([count.n / count.of for count in counts]))
+        return figure.percent / 100.0, figure.half_unit(figure.percent) / 100.0
+    low = min((count.n - 0.5) / count.of for count in counts)
+    high = max((count.n + 0.5) / count.of for count in counts)
+    return 0.5 * (low + high), 0.5 * (high - low)
 
 
 def _z_about(readings: Readings, endpoint: str, month: float) -> Read:
@@ -365,11 +390,6 @@ def _z(survival: FloatArray, se: FloatArray) -> FloatArray:
 
 def _times(read: Read, factor: float) -> Read:
     return lambda columns: np.asarray(read(columns) * factor)
-
-
-def _never_if_missing(read: Read) -> Read:
-    """A limit that does not exist is not reached; without patients there is no curve at all."""
-    return lambda columns: np.asarray(read(columns))
 
 
 def _label(name: str, figure: AnyFigure) -> str:

@@ -123,19 +123,21 @@ def _simulated(plan: Plan, seed: int, block: Block, progress: Progress | None) -
     return simulate_block(plan, seed, block, progress)
 
 
-def replicate_of(evidence: Evidence) -> Replicate:
+def replicate_of(evidence: Evidence, readings: Readings | None = None) -> Replicate:
     """The published trial as a scenario: its patients, follow-up, scans, and figures as estimates.
 
     Parameters
     ----------
     evidence : Evidence
         Evidence as loaded.
+    readings : Readings, optional
+        What is read off it, instead of the published figures.
 
     Returns
     -------
     Replicate
     """
-    readings = readings_of(evidence)
+    readings = readings_of(evidence) if readings is None else readings
     return Replicate(evidence, readings, scenario_from_dict(scenario_tables(evidence, readings)))
 
 
