@@ -64,7 +64,7 @@ def _check_figure(
             return
         if not denominators(figure, evidence):
             # A response rate that is wrong is told of where it stands.
-            if figure_of(evidence.used.values(), RESPONSE) is None:
+            if figure.use and figure_of(evidence.used.values(), RESPONSE) is None:
                 rule = "needs the number of responders: a response rate in use, or a 'denominator'"
                 yield Finding(path, rule, "")
             return

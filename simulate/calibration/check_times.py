@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from simulate.calibration.counts import SLACK
 from simulate.calibration.curves import first_response
 from simulate.calibration.evidence import Evidence
 from simulate.calibration.figures import (
@@ -35,7 +36,7 @@ def check_times(evidence: Evidence) -> Iterator[Finding]:
         # A duration begins with the response.
         first = first_response(evidence) if figure.endpoint == DURATION else 0.0
         for path, month, half in _times(figure):
-            if first + month - half > longest:
+            if first + month - half > longest + SLACK:
                 rule = f"must be within the follow-up, whose longest is {longest:g} months"
                 if first > 0.0:
                     rule += f", and nobody responded before month {first:g}"

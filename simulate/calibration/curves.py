@@ -159,7 +159,7 @@ def _variance(evidence: Evidence, endpoint: str, share: float, month: float) -> 
     if endpoint == DURATION:
         known = responders(evidence)
         patients = min(known) if known else 0
-        month += first_response(evidence)
+        month += typical_response(evidence)
     return censoring_variance(evidence, share, patients, month)
 
 
@@ -168,6 +168,14 @@ def first_response(evidence: Evidence) -> float:
     ranges = (f for f in evidence.used.values() if isinstance(f, Range))
     least = next((float(f.months[0]) - f.half_unit(f.months[0]) for f in ranges), 0.0)
     return max(0.0, least)
+
+
+def typical_response(evidence: Evidence) -> float:
+    """Month by which half of the responses came, or of their range the middle; 0 if unknown."""
+    used = [f for f in evidence.used.values() if f.endpoint == TIME_TO_RESPONSE]
+    medians = [f.months for f in used if isinstance(f, Median) and not isinstance(f.months, str)]
+    middles = [0.5 * sum(f.months) for f in used if isinstance(f, Range)]
+    return next((float(month) for month in [*medians, *middles]), 0.0)
 
 
 def responders_bounds(evidence: Evidence) -> Iterator[Bound]:
