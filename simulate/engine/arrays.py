@@ -119,8 +119,13 @@ class Schedule(NamedTuple):
         Most days that a visit is early or late, and the probability of missing it.
     confirm : IntArray, shape (n_arms,)
         1 if a response must be confirmed.
+    shift, not_evaluable : FloatArray, shape (n_arms,)
+        Most days by which all of a patient's visits are early or late, and the probability that
+        the patient is not evaluable.
     is_common_plan : int
-        1 if all arms have one schedule and no visit is early, late or missed.
+        1 if all arms have one schedule and no visit is early, late or missed for itself.
+    is_shifted, has_unevaluable : int
+        1 if any arm has a shift; if in any arm a patient may be not evaluable.
     """
 
     first_step: IntArray
@@ -130,7 +135,11 @@ class Schedule(NamedTuple):
     window: FloatArray
     missed: FloatArray
     confirm: IntArray
+    shift: FloatArray
+    not_evaluable: FloatArray
     is_common_plan: int
+    is_shifted: int
+    has_unevaluable: int
 
 
 class Course(NamedTuple):
@@ -325,8 +334,10 @@ class Patients(NamedTuple):
     ``entry``, ``calendar_end`` and ``calendar_event`` are calendar months; the other times run from
     randomisation. ``progression`` is the latent time to progression, filled where there are both
     PFS and OS; ``response`` the month of the scan that first shows a response, filled where there
-    are scans. By endpoint: ``event`` is when it happens (infinite: never), ``end`` when follow-up
-    would end without a cutoff, ``outcome`` why. ``calendar_event`` is infinite without an event.
+    are scans. ``shift`` is by how many days all visits are late, and ``assessable`` 0 if the
+    patient is not evaluable, else infinite: both filled where they are drawn, ``shift`` else 0. By
+    endpoint: ``event`` is when it happens (infinite: never), ``end`` when follow-up would end
+    without a cutoff, ``outcome`` why. ``calendar_event`` is infinite without an event.
     ``cell`` is unsigned, which makes it the quickest of indices.
     """
 
@@ -337,6 +348,8 @@ class Patients(NamedTuple):
     dropout: FloatArray
     progression: FloatArray
     response: FloatArray
+    shift: FloatArray
+    assessable: FloatArray
     event: FloatArray
     end: FloatArray
     outcome: IntArray

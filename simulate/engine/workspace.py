@@ -83,6 +83,8 @@ def new_workspace(plan: Plan) -> Workspace:
         dropout=floats(),
         progression=floats(),
         response=floats(),
+        shift=floats(),
+        assessable=floats(),
         event=by_endpoint(),
         end=by_endpoint(),
         outcome=np.zeros((plan.course.n_endpoints, n), dtype=np.int64),

@@ -58,6 +58,7 @@ ATOM_AT_FIVE: Table = {
 EIGHT_THEN_TWELVE: Table = {
     "schedule": [{"from_week": 0, "every_weeks": 8}, {"from_week": 24, "every_weeks": 12}]
 }
+SHIFTED: Table = EIGHT_THEN_TWELVE | {"shift_days": 7, "not_evaluable_probability": 0.1}
 EVERY_SIX_WEEKS: Table = {"schedule": [{"from_week": 0, "every_weeks": 6}]}
 TWO_SCANNED_ARMS: Table = {
     "new": {"pfs": relative("old", 0.6), "dropout": dropping_out(0.02)},
@@ -387,5 +388,36 @@ ENDPOINT_FEATURES: dict[str, Table] = {
             "response": of_rates("high", "control", "responses", "final", method="fisher"),
         },
         "estimates": {"rate": estimate("low", "rate", "response", minimum_follow_up_months=3.0)},
+    },
+    "shifted scans": {
+        # One plan for all arms, shifted by more in one of them.
+        "arms": THREE_ARMS_JOINT
+        | {"low": THREE_ARMS_JOINT["low"] | {"assessments": SHIFTED | {"shift_days": 20}}},
+        "assessments": SHIFTED,
+        "correlations": {"progression_response": 0.3},
+        "binary_endpoints": {"pressure": {}, "anaemia": {}},
+        "strata": SITES,
+        "accrual": {"patients": 70, "arrivals": "poisson", "rate_per_month": 12.0},
+        "analyses": {
+            "first": {"trigger": events(20)},
+            "all": {"trigger": events(70, "all_data", endpoint="response")},
+        },
+        "hypotheses": {
+            "pfs": hypothesis("high", "control", "first", "all", stratified=True),
+            "response": of_rates("high", "low", "first", "all", method="z_pooled"),
+        },
+        "estimates": {"median": estimate("low", "median")},
+    },
+    "shifted visits in windows": {
+        "arms": TWO_SCANNED_ARMS
+        | {"old": TWO_SCANNED_ARMS["old"] | {"assessments": EVERY_SIX_WEEKS | {"shift_days": 6}}},
+        "assessments": EIGHT_THEN_TWELVE
+        | {"window_days": 4, "missed_probability": 0.2, "shift_days": 40}
+        | {"not_evaluable_probability": 0.15},
+        "accrual": {"patients": 60, "arrivals": "poisson", "rate_per_month": 9.0},
+        "follow_up": {"maximum_months": 9.0},
+        "analyses": {"final": {"trigger": events(35, "all_data")}},
+        "hypotheses": {"test": hypothesis("new", "old", "final")},
+        "estimates": {"median": estimate("new", "median")},
     },
 }

@@ -21,6 +21,7 @@ from twins.slow_random import wide_uniform, word_uniform, words_at
 
 from simulate.engine.visits import ArmSchedule
 from simulate.runner.pack.values import exp, log
+from simulate.scenario.assessments import Assessments
 from simulate.scenario.endpoints import OS, PFS, RESPONSE
 from simulate.scenario.hazards import Hazard
 from simulate.scenario.models import Scenario
@@ -133,14 +134,8 @@ def as_seen(
     chosen = scenario.arms[arm].assessments or scenario.assessments
     if chosen is None:
         return events
-    schedule = ArmSchedule(
-        chosen.steps_in_days,
-        chosen.window_days,
-        chosen.missed_probability,
-        chosen.confirm_response,
-    )
     seen = slow_observe(
-        schedule,
+        schedule_of(chosen),
         Place(scenario.simulation.seed, trial, number),
         progression if OS in events else events.get(PFS, math.inf),
         events.get(OS, math.inf),
@@ -148,6 +143,18 @@ def as_seen(
     )
     shown = {PFS: seen.pfs, OS: seen.os, RESPONSE: seen.confirmed}
     return {name: shown.get(name, month) for name, month in events.items()}
+
+
+def schedule_of(chosen: Assessments) -> ArmSchedule:
+    """Visits of an arm."""
+    return ArmSchedule(
+        chosen.steps_in_days,
+        chosen.window_days,
+        chosen.missed_probability,
+        chosen.confirm_response,
+        chosen.shift_days,
+        chosen.not_evaluable_probability,
+    )
 
 
 def time_before(hazard: Hazard, uniform: float, limit: float) -> float:

@@ -12,7 +12,8 @@ from fractions import Fraction
 from itertools import accumulate, permutations
 from typing import Literal, NamedTuple
 
-from twins.slow_course import course_of, model_of, time_at
+from twins.slow_assessments import Place, is_evaluable
+from twins.slow_course import course_of, model_of, schedule_of, time_at
 from twins.slow_random import whole_number, wide_uniform, word_uniform, words_at
 
 from simulate.scenario.endpoints import OS, PFS, RESPONSE
@@ -65,20 +66,27 @@ def slow_patients(scenario: Scenario, trial: int) -> list[Patient]:
         stratum, arm = strata[number], arms[number]
         dropout = time_at(dropouts[arm], -math.log(word_uniform(words[3])))
         progression, events = course_of(scenario, model, trial, number, arm, stratum)
+        place = Place(scenario.simulation.seed, trial, number)
         endpoints = {
-            name: followed(events[name], dropout, last_months(scenario, name, events))
+            name: followed(events[name], dropout, last_months(scenario, name, events, arm, place))
             for name in model.endpoints
         }
         patients.append(Patient(stratum, arm, entries[number], dropout, progression, endpoints))
     return patients
 
 
-def last_months(scenario: Scenario, endpoint: str, events: dict[str, float]) -> float:
+def last_months(
+    scenario: Scenario, endpoint: str, events: dict[str, float], arm: str, place: Place
+) -> float:
     """Month up to which an endpoint is followed, dropout apart.
 
-    Response until progression or death, a binary endpoint until it is assessed.
+    Response until progression or death, a binary endpoint until it is assessed; what scans show,
+    not at all in who is not evaluable.
     """
     limit = scenario.follow_up.maximum_months if scenario.follow_up else math.inf
+    scans = scenario.arms[arm].assessments or scenario.assessments
+    if scans and endpoint in (PFS, RESPONSE) and not is_evaluable(schedule_of(scans), place):
+        return 0.0
     if endpoint == RESPONSE:
         return min(limit, events.get(PFS, events.get(OS, math.inf)))
     if endpoint in scenario.binary_endpoints:

@@ -20,6 +20,7 @@ PURPOSES = {
     "response": 4,
     "binary": 5,
     "visit": 6,
+    "assessed": 8,
 }
 
 Words = tuple[int, int, int, int]

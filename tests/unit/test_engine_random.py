@@ -146,6 +146,7 @@ def test_purposes_are_documented_and_fixed() -> None:
         "response": engine.PURPOSE_RESPONSE,
         "binary": engine.PURPOSE_BINARY,
         "visit": engine.PURPOSE_VISIT,
+        "assessed": engine.PURPOSE_ASSESSED,
     }
     assert numbers == PURPOSES
     documented = documented_purposes(engine)

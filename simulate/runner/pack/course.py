@@ -96,6 +96,8 @@ def _schedule(scenario: Scenario) -> Schedule:
                 chosen.window_days,
                 chosen.missed_probability,
                 chosen.confirm_response,
+                chosen.shift_days,
+                chosen.not_evaluable_probability,
             )
         )
     return new_schedule(arms)
