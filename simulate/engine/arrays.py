@@ -48,6 +48,14 @@ ESTIMATE_OF_MEDIAN = 8
 ESTIMATE_OF_SURVIVAL = 9
 ESTIMATE_OF_RESTRICTED_MEAN = 10
 ESTIMATE_OF_RATE = 11
+ESTIMATE_OF_LAST_SURVIVAL = 12
+ESTIMATE_OF_SHARE_EVENT_FREE = 13
+ESTIMATE_OF_MINIMUM = 14
+ESTIMATE_OF_MAXIMUM = 15
+
+# Endpoints of responders only, which have no rows in the arrays by endpoint.
+ENDPOINT_DURATION_OF_RESPONSE = -1
+ENDPOINT_TIME_TO_RESPONSE = -2
 
 # Weights of a log-rank test.
 WEIGHTS_NONE = -1
@@ -149,7 +157,7 @@ class Course(NamedTuple):
     ----------
     n_endpoints : int
         Rows of the patients' arrays by endpoint: the first event (PFS, or OS where there is no
-        PFS), OS where there are both, response, and the binary endpoints.
+        PFS), OS where there are both, response, disease control, and the binary endpoints.
     first_event : Hazards
         By cell, of the first endpoint; of the latent time to progression where there are both
         PFS and OS.
@@ -173,6 +181,8 @@ class Course(NamedTuple):
         1 if progression and response are seen through scans.
     schedule : Schedule
         When the scans are.
+    disease_control : int
+        Number of the endpoint disease control; -1 if nothing is about it.
     n_binary : int
         Number of binary endpoints beside response; they are the last ones.
     binary_rate : FloatArray, shape (n_binary, n_cells)
@@ -193,6 +203,7 @@ class Course(NamedTuple):
     loadings: FloatArray
     is_assessed: int
     schedule: Schedule
+    disease_control: int
     n_binary: int
     binary_rate: FloatArray
     binary_month: FloatArray
@@ -207,7 +218,7 @@ class Hypotheses(NamedTuple):
     kind : IntArray
         One of the TEST and ESTIMATE_OF codes.
     endpoint : IntArray
-        Number of the endpoint.
+        Number of the endpoint, or an ENDPOINT code.
     experimental_arm, control_arm : IntArray
         Numbers of the compared arms; the control is -1 where there is one arm.
     stratified, estimate : IntArray

@@ -200,6 +200,36 @@ def scan_at_visits(
 
 
 @kernel
+def see_control(
+    schedule: Schedule,
+    seed: np.uint64,
+    trial: np.uint64,
+    arm: IntArray,
+    shift: FloatArray,
+    pfs: FloatArray,
+    n: int,
+    out: FloatArray,
+) -> None:
+    """Month of the first scan attended, infinite if it is not before the end of PFS, (n,).
+
+    ``pfs`` (n,) are the months that `observe` has found; the other arguments are as there.
+    """
+    if schedule.is_common_plan:
+        planned = schedule.gap[0]
+        for i in range(n):
+            day = planned + (shift[i] if schedule.is_shifted else 0.0)
+            month = day / DAYS_PER_MONTH
+            out[i] = month if month < pfs[i] and day < NEVER_DAY else np.inf
+        return
+    first = int(np.int64(1))  # typed: a literal would compile a kernel a second time
+    for i in range(n):
+        late = shift[i] if schedule.is_shifted else 0.0
+        end = (min(pfs[i] * DAYS_PER_MONTH, NEVER_DAY) + ROUND) - ROUND - late
+        _, scan = attended(schedule, seed, trial, i, arm[i], first, 0.0, end)
+        out[i] = (scan + late) / DAYS_PER_MONTH if scan < end else np.inf
+
+
+@kernel
 def leave_unassessed(assessable: FloatArray, n: int, months: FloatArray) -> None:
     """No event, in place, (n,), for who is not evaluable: ``assessable`` is 0."""
     for i in range(n):

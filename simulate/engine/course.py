@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from simulate.engine.arrays import Course, FloatArray, Patients, Plan, UintArray
-from simulate.engine.assessments import leave_unassessed, observe
+from simulate.engine.assessments import leave_unassessed, observe, see_control
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import exp, log
 from simulate.engine.normal import normal_cdf, normal_quantile
@@ -62,6 +62,9 @@ def follow_course(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Work
     if course.response >= 0:
         response = course.response
         end_by(patients.event[0], n, patients.end[response], patients.outcome[response])
+    if course.disease_control >= 0:
+        control = course.disease_control
+        end_by(patients.event[0], n, patients.end[control], patients.outcome[control])
     if course.is_assessed and course.schedule.has_unevaluable:
         end_unassessed(course, patients, n)
     for binary in range(course.n_binary):
@@ -172,6 +175,20 @@ def see_through_scans(
         patients.response,
         response,
     )
+    if course.disease_control >= 0:
+        control = patients.event[course.disease_control]
+        see_control(
+            schedule,
+            seed,
+            trial,
+            patients.arm,
+            patients.shift,
+            patients.event[0],
+            n,
+            control,
+        )
+        if schedule.has_unevaluable:
+            leave_unassessed(patients.assessable, n, control)
     if schedule.has_unevaluable:
         leave_unassessed(patients.assessable, n, patients.event[0])
         leave_unassessed(patients.assessable, n, patients.response)
@@ -185,6 +202,9 @@ def end_unassessed(course: Course, patients: Patients, n: int) -> None:
     if course.response >= 0:
         response = course.response
         end_by(patients.assessable, n, patients.end[response], patients.outcome[response])
+    if course.disease_control >= 0:
+        control = course.disease_control
+        end_by(patients.assessable, n, patients.end[control], patients.outcome[control])
 
 
 @kernel

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from simulate.scenario.composite import Composite
 from simulate.scenario.distributions import Exponential, PiecewiseExponential, Relative, Weibull
-from simulate.scenario.endpoints import BUILT_IN, OS, PFS, RESPONSE, TIMES, Binary
+from simulate.scenario.endpoints import BUILT_IN, OBSERVED, OS, PFS, RESPONSE, TIMES, Binary
 from simulate.scenario.figures import composite_of, with_stated
 from simulate.scenario.hazards import Hazard
 from simulate.scenario.kinds import (
@@ -212,6 +212,13 @@ def endpoints_of(scenario: Scenario) -> tuple[str, ...]:
     arm = next(iter(scenario.arms.values()))
     built_in = (name for name in BUILT_IN if getattr(arm, name) is not None)
     return (*built_in, *scenario.binary_endpoints)
+
+
+def observed_endpoints(scenario: Scenario) -> tuple[str, ...]:
+    """Names of the observed endpoints that hypotheses and estimates of a scenario are about."""
+    named = {hypothesis.endpoint for hypothesis in scenario.hypotheses.values()}
+    named |= {estimate.endpoint for estimate in scenario.estimates.values()}
+    return tuple(name for name in OBSERVED if name in named)
 
 
 def times_of(scenario: Scenario) -> tuple[str, ...]:

@@ -96,6 +96,12 @@ def day_of_death(months: float) -> float:
     return day
 
 
+def slow_control(arm: ArmSchedule, place: Place, pfs: float) -> float:
+    """Month of the first scan attended, infinite if it does not come before the end of PFS."""
+    first = next(attended_days(arm, place), math.inf) / DAYS_PER_MONTH
+    return first if is_evaluable(arm, place) and first < pfs else math.inf
+
+
 def slow_observe(
     arm: ArmSchedule, place: Place, progression: float, death: float, response: float
 ) -> Seen:

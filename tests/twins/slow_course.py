@@ -16,19 +16,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
-from twins.slow_assessments import Place, slow_observe
+from twins.slow_assessments import Place, slow_control, slow_observe
 from twins.slow_random import wide_uniform, word_uniform, words_at
 
 from simulate.engine.visits import ArmSchedule
 from simulate.runner.pack.values import exp, log
 from simulate.scenario.assessments import Assessments
-from simulate.scenario.endpoints import OS, PFS, RESPONSE
+from simulate.scenario.endpoints import DISEASE_CONTROL, OS, PFS, RESPONSE
 from simulate.scenario.hazards import Hazard
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import (
     endpoint_rates,
     endpoints_of,
     event_hazards,
+    observed_endpoints,
     progression_hazards,
     response_time_hazards,
 )
@@ -55,11 +56,13 @@ class Model(NamedTuple):
 class Course(NamedTuple):
     """One patient's latent progression, and when each endpoint happens; infinite for never.
 
-    Where patients are scanned, it is when the scans show it, and a response is confirmed.
+    Where patients are scanned, it is when the scans show it, and a response is confirmed. The month
+    of ``response`` is that of the scan that first shows one, confirmed or not.
     """
 
     progression: float
     events: dict[str, float]
+    response: float
 
 
 def model_of(scenario: Scenario) -> Model:
@@ -119,30 +122,28 @@ def course_of(
         score = norm.ppf(uniform("binary", draw)) * math.sqrt(1.0 - correlation**2)
         has_it = norm.cdf(score + correlation * response_score) < model.rates[name][arm][stratum]
         events[name] = endpoint.assessed_months if has_it else math.inf
-    return Course(progression, as_seen(scenario, trial, number, arm, progression, events))
+    return as_seen(scenario, trial, number, arm, Course(progression, events, math.inf))
 
 
-def as_seen(
-    scenario: Scenario,
-    trial: int,
-    number: int,
-    arm: str,
-    progression: float,
-    events: dict[str, float],
-) -> dict[str, float]:
+def as_seen(scenario: Scenario, trial: int, number: int, arm: str, course: Course) -> Course:
     """Put in place of what happens what the scans show of it, where patients are scanned."""
     chosen = scenario.arms[arm].assessments or scenario.assessments
+    progression, events, _ = course
     if chosen is None:
-        return events
+        return Course(progression, events, events.get(RESPONSE, math.inf))
+    place = Place(scenario.simulation.seed, trial, number)
     seen = slow_observe(
         schedule_of(chosen),
-        Place(scenario.simulation.seed, trial, number),
+        place,
         progression if OS in events else events.get(PFS, math.inf),
         events.get(OS, math.inf),
         events.get(RESPONSE, math.inf),
     )
     shown = {PFS: seen.pfs, OS: seen.os, RESPONSE: seen.confirmed}
-    return {name: shown.get(name, month) for name, month in events.items()}
+    found = {name: shown.get(name, month) for name, month in events.items()}
+    if DISEASE_CONTROL in observed_endpoints(scenario):
+        found[DISEASE_CONTROL] = slow_control(schedule_of(chosen), place, seen.pfs)
+    return Course(progression, found, seen.response)
 
 
 def schedule_of(chosen: Assessments) -> ArmSchedule:

@@ -16,10 +16,11 @@ from twins.slow_assessments import Place, is_evaluable
 from twins.slow_course import course_of, model_of, schedule_of, time_at
 from twins.slow_random import whole_number, wide_uniform, word_uniform, words_at
 
-from simulate.scenario.endpoints import OS, PFS, RESPONSE
+from simulate.scenario.endpoints import DISEASE_CONTROL, OS, PFS, RESPONSE
 from simulate.scenario.models import Accrual, Scenario
 from simulate.scenario.resolve import dropout_hazards, strata_cells
 
+SHOWN = (PFS, RESPONSE, DISEASE_CONTROL)
 Outcome = Literal["event", "dropout", "end"]
 
 
@@ -36,7 +37,10 @@ class Followed(NamedTuple):
 
 
 class Patient(NamedTuple):
-    """One patient: entry in calendar months, the other times from randomisation."""
+    """One patient: entry in calendar months, the other times from randomisation.
+
+    ``response`` is that of the first sign of one.
+    """
 
     stratum: int
     arm: str
@@ -44,6 +48,8 @@ class Patient(NamedTuple):
     dropout: float
     progression: float
     endpoints: dict[str, Followed]
+    response: float
+    is_scanned: bool
 
     def calendar_end(self, endpoint: str) -> float:
         return self.entry + self.endpoints[endpoint].months
@@ -65,13 +71,15 @@ def slow_patients(scenario: Scenario, trial: int) -> list[Patient]:
         words = words_at(scenario.simulation.seed, number, trial, "core")
         stratum, arm = strata[number], arms[number]
         dropout = time_at(dropouts[arm], -math.log(word_uniform(words[3])))
-        progression, events = course_of(scenario, model, trial, number, arm, stratum)
+        course = course_of(scenario, model, trial, number, arm, stratum)
         place = Place(scenario.simulation.seed, trial, number)
         endpoints = {
-            name: followed(events[name], dropout, last_months(scenario, name, events, arm, place))
-            for name in model.endpoints
+            name: followed(event, dropout, last_months(scenario, name, course.events, arm, place))
+            for name, event in course.events.items()
         }
-        patients.append(Patient(stratum, arm, entries[number], dropout, progression, endpoints))
+        scanned = bool(scenario.arms[arm].assessments or scenario.assessments)
+        times = entries[number], dropout, course.progression
+        patients.append(Patient(stratum, arm, *times, endpoints, course.response, scanned))
     return patients
 
 
@@ -85,9 +93,9 @@ def last_months(
     """
     limit = scenario.follow_up.maximum_months if scenario.follow_up else math.inf
     scans = scenario.arms[arm].assessments or scenario.assessments
-    if scans and endpoint in (PFS, RESPONSE) and not is_evaluable(schedule_of(scans), place):
+    if scans and endpoint in SHOWN and not is_evaluable(schedule_of(scans), place):
         return 0.0
-    if endpoint == RESPONSE:
+    if endpoint in (RESPONSE, DISEASE_CONTROL):
         return min(limit, events.get(PFS, events.get(OS, math.inf)))
     if endpoint in scenario.binary_endpoints:
         return min(limit, scenario.binary_endpoints[endpoint].assessed_months)

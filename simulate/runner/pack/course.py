@@ -11,7 +11,7 @@ from simulate.engine.arrays import Course, Hazards, Schedule
 from simulate.engine.visits import ArmSchedule, new_schedule
 from simulate.runner.pack.hazards import pack_hazards
 from simulate.runner.pack.values import exp, floats, log
-from simulate.scenario.endpoints import OS, PFS, RESPONSE, TIMES
+from simulate.scenario.endpoints import DISEASE_CONTROL, OS, PFS, RESPONSE, TIMES
 from simulate.scenario.hazards import Hazard
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import (
@@ -19,6 +19,7 @@ from simulate.scenario.resolve import (
     endpoints_of,
     event_hazards,
     is_assessed,
+    observed_endpoints,
     progression_hazards,
     response_time_hazards,
     strata_cells,
@@ -51,12 +52,13 @@ def pack_course(scenario: Scenario, progression: Progression | None = None) -> C
         first = event_hazards(scenario, first_endpoints[0], log=log, exp=exp)
     deaths = event_hazards(scenario, OS, log=log, exp=exp) if has_both else nobody
     has_response = RESPONSE in endpoints
+    has_control = DISEASE_CONTROL in numbers
     times = response_time_hazards(scenario, log=log, exp=exp) if has_response else nobody
     binary = list(scenario.binary_endpoints.values())
     loadings = _loadings(scenario)
     with_response = [endpoint.response_correlation for endpoint in binary]
     return Course(
-        n_endpoints=1 + int(has_both) + int(has_response) + len(binary),
+        n_endpoints=1 + int(has_both) + int(has_response) + int(has_control) + len(binary),
         first_event=packed(first),
         first_endpoint=min(numbers.values()),
         has_deaths=int(has_both),
@@ -68,6 +70,7 @@ def pack_course(scenario: Scenario, progression: Progression | None = None) -> C
         loadings=floats(loadings),
         is_assessed=int(is_assessed(scenario)),
         schedule=_schedule(scenario),
+        disease_control=numbers.get(DISEASE_CONTROL, -1),
         n_binary=len(binary),
         binary_rate=np.array(
             [rates(name) for name in scenario.binary_endpoints], dtype=np.float64
@@ -105,10 +108,13 @@ def _schedule(scenario: Scenario) -> Schedule:
 
 def endpoint_numbers(scenario: Scenario) -> dict[str, int]:
     """Row of each endpoint in the engine's arrays; row 0 is the first event, if there is one."""
-    endpoints = endpoints_of(scenario)
+    binary = list(scenario.binary_endpoints)
+    endpoints = [name for name in endpoints_of(scenario) if name not in binary]
+    if DISEASE_CONTROL in observed_endpoints(scenario):
+        endpoints.append(DISEASE_CONTROL)
     # Without PFS and OS, row 0 is that of an event that never happens.
     first = 0 if set(TIMES) & set(endpoints) else 1
-    return {name: first + i for i, name in enumerate(endpoints)}
+    return {name: first + i for i, name in enumerate([*endpoints, *binary])}
 
 
 def _loadings(scenario: Scenario) -> tuple[float, float, float, float, float]:
