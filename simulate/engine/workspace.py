@@ -84,6 +84,8 @@ def new_workspace(plan: Plan) -> Workspace:
         progression=floats(),
         response=floats(),
         discontinuation=floats(),
+        shift=floats(),
+        assessable=floats(),
         event=by_endpoint(),
         end=by_endpoint(),
         outcome=np.zeros((plan.course.n_endpoints, n), dtype=np.int64),

@@ -20,7 +20,7 @@ from simulate.results.result import Result
 from simulate.results.tallies import NOT_REJECTED, REJECTED, Key
 from simulate.scenario.comparisons import constant_log_hazard_ratio, critical_values
 from simulate.scenario.effects import arm_rate, null_value
-from simulate.scenario.endpoints import TIMES
+from simulate.scenario.endpoints import OBSERVED, TIMES
 from simulate.scenario.hypotheses import Hypothesis
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import has_states
@@ -276,16 +276,23 @@ def _draw_responders(result: Result, hypothesis: str, axes: Axes) -> None:
         name = arm_name(scenario, arm)
         rates = responders / np.maximum(patients, 1e-300)
         axes.plot(range(len(looks)), rates, "o", color=color, label=f"{name}, by the look")
-        if not has_states(scenario) or chosen.endpoint in scenario.binary_endpoints:
+        if _has_rate(scenario, chosen.endpoint):
             eventual = arm_rate(scenario, chosen.endpoint, arm)
             axes.axhline(eventual, color=color, linestyle=":", label=f"{name}, eventually")
     axes.set_xticks(range(len(looks)), [analysis_name(scenario, look) for look in looks])
     axes.set_xlim(-0.5, len(looks) - 0.5)
     axes.set_ylim(bottom=0.0)
     axes.set_ylabel(f"{endpoint_name(scenario, chosen.endpoint)}, share of the patients")
-    axes.set_title("mean rates at the looks, and the eventual ones", fontsize=9)
+    beside = "" if chosen.endpoint in OBSERVED else ", and the eventual ones"
+    axes.set_title(f"mean rates at the looks{beside}", fontsize=9)
     axes.legend(frameon=False, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _has_rate(scenario: Scenario, endpoint: str) -> bool:
+    """Whether an eventual rate is among the assumptions."""
+    is_stated = not has_states(scenario) or endpoint in scenario.binary_endpoints
+    return is_stated and endpoint not in OBSERVED
 
 
 def _months(result: Result, hypothesis: str) -> FloatArray:
