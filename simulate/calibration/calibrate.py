@@ -36,7 +36,7 @@ from simulate.scenario.ensembles import Ensemble
 SHOWN_REPLICATES = 20_000
 # Of the Kaplan-Meier curves.
 CURVE_REPLICATES = 4_000
-N_CURVE = 40
+N_CURVE = 30
 BAND_MONTHS = 72.0
 PACKAGES = ("simulate-trials", "numba", "numpy", "scipy")
 # Rounds after those of the sampler.
