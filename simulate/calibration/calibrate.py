@@ -38,6 +38,8 @@ SHOWN_REPLICATES = 20_000
 CURVE_REPLICATES = 4_000
 N_CURVE = 30
 BAND_MONTHS = 72.0
+# Share of the curves that must be defined at a month.
+LEAST_KNOWN = 0.9
 PACKAGES = ("simulate-trials", "numba", "numpy", "scipy")
 # Rounds after those of the sampler.
 ROUND_SHOWN, ROUND_CURVES = 1000, 1001
@@ -263,4 +265,10 @@ def _curves(replicate: Replicate, members: FloatArray, settings: Settings) -> di
     values = _shown(drawn, members, CURVE_REPLICATES, ROUND_CURVES, settings)
     by_endpoint = np.split(values, len(endpoints), axis=1)
     pairs = zip(endpoints, by_endpoint, strict=True)
-    return {endpoint: bands(months, curves) for endpoint, curves in pairs}
+    return {endpoint: _known_bands(months, curves) for endpoint, curves in pairs}
+
+
+def _known_bands(months: FloatArray, curves: FloatArray) -> Bands:
+    """Bands of curves (N, T), where nearly all of them are defined."""
+    known = np.isfinite(curves).mean(axis=0) >= LEAST_KNOWN
+    return bands(months[known], curves[:, known])
