@@ -18,6 +18,7 @@ from simulate.engine.arrays import (
     WEIGHTS_NONE,
     FloatArray,
     IntArray,
+    aligned,
 )
 from simulate.engine.compile import kernel
 from simulate.engine.elementary import exp, log
@@ -71,9 +72,9 @@ def new_maxcombo_scratch(n_patients: int) -> MaxComboScratch:
         scores=np.zeros(MOST_COMPONENTS),
         covariance=np.zeros(square),
         correlation=np.zeros(square),
-        weights=np.zeros((MOST_COMPONENTS, n_patients + 1)),
-        products=np.zeros(n_patients + 1),
-        folded=np.zeros(n_patients + 1),
+        weights=aligned((MOST_COMPONENTS, n_patients + 1)).view(np.float64),
+        products=aligned((n_patients + 1,)).view(np.float64),
+        folded=aligned((n_patients + 1,)).view(np.float64),
         maximum=new_maximum_scratch(),
     )
 
