@@ -17,7 +17,7 @@ IntArray = NDArray[np.int64]
 UintArray = NDArray[np.uint64]
 
 # Numbers in a cache line of 64 bytes.
-ALIGNED = 8
+LINE = 8
 
 EVENLY_SPACED = 0
 POISSON = 1
@@ -289,6 +289,8 @@ class Plan(NamedTuple):
         The hypotheses and estimates.
     needs_months : int
         1 if weights depend on the months of the events.
+    curves_until : float
+        Month up to which Kaplan-Meier curves are needed; infinite for a median.
     """
 
     n_patients: int
@@ -324,6 +326,7 @@ class Plan(NamedTuple):
     row_draws_curves: IntArray
     hypotheses: Hypotheses
     needs_months: int
+    curves_until: float
 
 
 class Patients(NamedTuple):
@@ -411,6 +414,11 @@ class Statistics(NamedTuple):
     upper: FloatArray
 
 
+def whole_lines(size: int) -> int:
+    """Smallest number of numbers, at least ``size``, that ends at the end of a cache line."""
+    return -(-size // LINE) * LINE
+
+
 def aligned(shape: tuple[int, ...]) -> UintArray:
     """Zeros that begin at the begin of a cache line, to view as 64 bits of any type.
 
@@ -418,8 +426,8 @@ def aligned(shape: tuple[int, ...]) -> UintArray:
     where most vectors lie in two, and the same loops take up to a third longer, by chance.
     """
     size = math.prod(shape)
-    spare = np.zeros(size + ALIGNED, dtype=np.uint64)
-    first = -(spare.ctypes.data // spare.itemsize) % ALIGNED
+    spare = np.zeros(size + LINE, dtype=np.uint64)
+    first = -(spare.ctypes.data // spare.itemsize) % LINE
     return spare[first : first + size].reshape(shape)
 
 

@@ -21,12 +21,17 @@ from simulate.engine.arrays import (
 from simulate.engine.compile import kernel
 from simulate.engine.elementary import exp, log
 from simulate.engine.logrank import lane_sum
-from simulate.engine.ordering import CENSORED_BIT, EXPERIMENTAL_BIT, PAYLOAD_BITS
+from simulate.engine.ordering import (
+    CENSORED_BIT,
+    EXPERIMENTAL_BIT,
+    PAYLOAD_BITS,
+    count_keys_until,
+)
 
 
 @kernel
-def arm_curves(keys: IntArray, n: int, scale: float, both: Curve) -> tuple[int, int]:
-    """Kaplan-Meier curves of both arms; returns the number of rows of each.
+def arm_curves(keys: IntArray, n: int, scale: float, until: float, both: Curve) -> tuple[int, int]:
+    """Kaplan-Meier curves of both arms up to the month ``until``; returns the rows of each.
 
     S is the product of ``(n - 1) / n`` over the events so far, ``n`` of the arm being at risk
     (Kaplan and Meier 1958). ``keys[:n]`` are sorted keys, ``scale`` their ticks a month. The
@@ -40,7 +45,7 @@ def arm_curves(keys: IntArray, n: int, scale: float, both: Curve) -> tuple[int, 
     middle = len(both.months) // 2
     in_experimental = np.uint64(0)
     in_control = np.uint64(middle)
-    for i in range(n):
+    for i in range(count_keys_until(keys, n, scale, until)):
         key = keys[i]
         is_experimental = key & EXPERIMENTAL_BIT
         is_event = 1 - ((key & CENSORED_BIT) >> 1)
@@ -105,7 +110,8 @@ def count_until(months: FloatArray, n_sets: int, month: float) -> int:
 def running_products(values: FloatArray, n: int) -> None:
     """Replace ``values[:n]`` by the products of all up to and including each, in one fixed order.
 
-    Four at a time, so that one multiplication in four waits for the one before.
+    Four at a time, so that one multiplication in four waits for the one before. How many values
+    follow does not matter to any product.
     """
     product = 1.0
     whole = n - n % 4
@@ -119,9 +125,10 @@ def running_products(values: FloatArray, n: int) -> None:
         values[i + 2] = product * three
         product *= four
         values[i + 3] = product
+    rest = 1.0
     for i in range(whole, n):
-        product *= values[i]
-        values[i] = product
+        rest *= values[i]
+        values[i] = product * rest
 
 
 @kernel

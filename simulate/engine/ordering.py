@@ -39,9 +39,9 @@ MOVES_A_KEY = 8
 
 @kernel
 def ticks_per_month(cutoff: float, stratum_bits: int) -> float:
-    """Power of two that turns a follow-up time up to ``cutoff`` into ticks of as many bits as it has.
+    """Power of two that turns follow-up times up to ``cutoff`` into whole ticks of limited size.
 
-    They are `TIME_BITS` less the ``stratum_bits``, which number the strata.
+    They have fewer bits than `TIME_BITS` by the ``stratum_bits``, which number the strata.
     """
     exponent = np.uint64(np.float64(max(cutoff, SMALLEST_CUTOFF)).view(np.uint64) >> MANTISSA_BITS)
     bits = np.uint64(2 * 1023 + TIME_BITS - 1 - stratum_bits)
@@ -144,6 +144,10 @@ def part_strata(
     """
     segment[0] = 0
     mask = (1 << stratum_bits) - 1
+    if n_strata == 2:
+        segment[1] = _part_two(keys, n, out)
+        segment[2] = n
+        return
     if n_strata <= FEW_STRATA:
         place = np.uint64(0)
         for s in range(n_strata):
@@ -164,6 +168,39 @@ def part_strata(
         own = np.uint64(keys[i] & mask)
         out[next_place[own]] = keys[i] >> stratum_bits
         next_place[own] += ONE
+
+
+@kernel
+def _part_two(keys: IntArray, n: int, out: IntArray) -> int:
+    """As `part_strata` for two strata, told by the lowest bit; returns where the second begins.
+
+    One count of keys in a register says where both strata are.
+    """
+    middle = n
+    for i in range(n):
+        middle -= keys[i] & 1
+    in_second = 0
+    for i in range(n):
+        is_second = keys[i] & 1
+        place = middle + in_second if is_second == 1 else i - in_second
+        out[np.uint64(place)] = keys[i] >> 1
+        in_second += is_second
+    return middle
+
+
+@kernel
+def count_keys_until(keys: IntArray, n: int, scale: float, month: float) -> int:
+    """Number of sorted ``keys[:n]``, ``scale`` their ticks a month, at or before ``month``."""
+    inverse_scale = 1.0 / scale
+    low = 0
+    high = n
+    while low < high:
+        middle = (low + high) // 2
+        if (keys[middle] >> PAYLOAD_BITS) * inverse_scale <= month:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 @kernel

@@ -155,10 +155,8 @@ def analyse(plan: Plan, workspace: Workspace, statistics: Statistics, trial_row:
             entry = workspace.patients.entry
             n_entered = count_entered(entry, plan.n_patients, months, cutoff)
             in_experimental, in_control = count_arms(plan, workspace, hypothesis, n_entered, cutoff)
-        if plan.row_sorts[row]:
-            n_ordered = put_in_order(plan, workspace, hypothesis, n_entered, cutoff)
         if plan.row_arranges[row]:
-            arrange(plan, workspace, hypothesis, n_ordered)
+            n_ordered = order_row(plan, workspace, row, n_entered, n_ordered, cutoff)
         if plan.row_scans[row]:
             n_sets, n_tied = scan(plan, workspace, hypothesis, cutoff)
         if plan.row_weighs[row]:
@@ -266,7 +264,19 @@ def draw_curves(plan: Plan, workspace: Workspace, cutoff: float) -> tuple[int, i
     last_experimental, last_control = last_follow_up(keys, n, scale)
     workspace.last_follow_up[0] = last_experimental
     workspace.last_follow_up[1] = last_control
-    return arm_curves(keys, n, scale, workspace.both_curves)
+    return arm_curves(keys, n, scale, plan.curves_until, workspace.both_curves)
+
+
+@inlined_kernel
+def order_row(
+    plan: Plan, workspace: Workspace, row: int, n_entered: int, n_ordered: int, cutoff: float
+) -> int:
+    """Sorted keys of a row, of patients that are sorted already if another row has the same."""
+    hypothesis = plan.row_hypothesis[row]
+    if plan.row_sorts[row]:
+        n_ordered = put_in_order(plan, workspace, hypothesis, n_entered, cutoff)
+    arrange(plan, workspace, hypothesis, n_ordered)
+    return n_ordered
 
 
 @inlined_kernel

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 
 from simulate.engine.arrays import (
-    ALIGNED,
     Curve,
     FloatArray,
     IntArray,
@@ -16,6 +15,7 @@ from simulate.engine.arrays import (
     RiskSets,
     UintArray,
     aligned,
+    whole_lines,
 )
 from simulate.engine.maxcombo import MaxComboScratch, new_maxcombo_scratch
 
@@ -90,8 +90,8 @@ def new_workspace(plan: Plan) -> Workspace:
         calendar_end=by_endpoint(),
         calendar_event=by_endpoint(),
     )
-    # Branch-free passes write one element past the last they keep; and whole lines, to be aligned.
-    rows = (n + 1 + ALIGNED - 1) // ALIGNED * ALIGNED
+    # Branch-free passes write one element past the last they keep.
+    rows = whole_lines(n + 1)
     both_curves = Curve(*(floats(2 * rows) for _ in Curve._fields))
     risk_sets = RiskSets(integers(n + 1), integers(n + 1))
     return Workspace(

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulate.engine import arrays as engine
-from simulate.engine.arrays import FloatArray, IntArray, Plan
+from simulate.engine.arrays import FloatArray, Hypotheses, IntArray, Plan
 from simulate.runner.pack.accrual import accrual_steps, evenly_spaced_entries
 from simulate.runner.pack.course import Progression, pack_course
 from simulate.runner.pack.hazards import pack_hazards
@@ -92,7 +92,18 @@ def pack(scenario: Scenario, progression: Progression | None = None) -> Plan:
         row_draws_curves=curves,
         hypotheses=hypotheses,
         needs_months=int(bool((hypotheses.weight_kind == engine.WEIGHTS_MODEST_BY_MONTH).any())),
+        curves_until=_curves_until(hypotheses),
     )
+
+
+def _curves_until(hypotheses: Hypotheses) -> float:
+    """Last month at which any test or estimate needs a Kaplan-Meier curve; infinite for a median.
+
+    Months of other tests may make it later than that.
+    """
+    if (hypotheses.kind == engine.ESTIMATE_OF_MEDIAN).any():
+        return math.inf
+    return float(max(hypotheses.months, default=0.0))
 
 
 class Order(NamedTuple):
