@@ -420,10 +420,10 @@ def whole_lines(size: int) -> int:
 
 
 def aligned(shape: tuple[int, ...]) -> UintArray:
-    """Zeros that begin at the begin of a cache line, to view as 64 bits of any type.
+    """Zeros that begin where a cache line does, to view as 64 bits of any type.
 
     A vector of 512 bits then lies in one line. NumPy's arrays begin at any multiple of 16 bytes,
-    where most vectors lie in two, and the same loops take up to a third longer, by chance.
+    where it mostly lies in two: by that chance, a trial takes up to 8% longer.
     """
     size = math.prod(shape)
     spare = np.zeros(size + LINE, dtype=np.uint64)
