@@ -48,6 +48,7 @@ def describe_arm(
             workspace.segment[1],
             plan.hypotheses.months[hypothesis],
             statistics.cutoff[trial_row, row],
+            plan.stratum_bits,
         )
         statistics.events_experimental[trial_row, row] = free
         return share, se, np.nan, np.nan, flag
@@ -79,11 +80,11 @@ def last_survival_of_arm(
 
 @kernel
 def share_event_free(
-    keys: IntArray, n: int, month: float, cutoff: float
+    keys: IntArray, n: int, month: float, cutoff: float, stratum_bits: int
 ) -> tuple[int, float, float, int]:
     """Share of an arm seen event-free up to a month: their number, share, standard error, flag.
 
-    Of sorted ``keys[:n]`` at ``cutoff``, all of the arm. Who is censored before the month is not
+    Of sorted ``keys[:n]`` at ``cutoff``, all of the arm, whose times lack ``stratum_bits``. Who is censored before the month is not
     seen so far; at an equal time an event comes first. The standard error is that of a proportion;
     the flag `STATUS_NOT_ESTIMABLE` without patients.
     """
@@ -92,7 +93,7 @@ def share_event_free(
     free = 0
     # Nobody is followed for longer than to the cutoff.
     if month <= cutoff:
-        least = (int(month * ticks_per_month(cutoff)) << PAYLOAD_BITS) | CENSORED_BIT
+        least = (int(month * ticks_per_month(cutoff, stratum_bits)) << PAYLOAD_BITS) | CENSORED_BIT
         for i in range(n):
             free += int(keys[i] >= least)
     share = free / n

@@ -68,20 +68,9 @@ def is_of_curves(kind: int) -> bool:
 
 
 @inlined_kernel
-def needs_gathering(plan: Plan, hypothesis: int) -> bool:
-    """Whether the patients compared are not all, or stand together by stratum.
-
-    Responders are gathered as their keys are made.
-    """
-    n_compared = 1 if plan.hypotheses.control_arm[hypothesis] < 0 else 2
-    is_part = plan.hypotheses.stratified[hypothesis] or plan.n_arms > n_compared
-    return bool(is_part and plan.hypotheses.endpoint[hypothesis] >= 0)
-
-
-@inlined_kernel
-def keys_of(plan: Plan, workspace: Workspace, hypothesis: int) -> IntArray:
-    """Where `put_in_order` leaves the keys."""
-    return workspace.sorted_keys if needs_gathering(plan, hypothesis) else workspace.keys
+def keys_of(plan: Plan, workspace: Workspace) -> IntArray:
+    """Where a row's keys are once they are arranged; see `simulate.engine.trial.arrange`."""
+    return workspace.keys if plan.stratum_bits == 0 else workspace.sorted_keys
 
 
 @inlined_kernel
@@ -286,7 +275,7 @@ def analyse_curves(
             curve, n_experimental, last, month, quantile
         )
     elif kind >= ESTIMATE_OF_LAST_SURVIVAL:
-        keys = keys_of(plan, workspace, hypothesis)
+        keys = keys_of(plan, workspace)
         estimate, se, lower, upper, flag = describe_arm(
             plan, workspace, keys, statistics, trial_row, row, n_experimental
         )

@@ -53,11 +53,13 @@ def count_in_arm(
 @inlined_kernel
 def put_responders_in_order(
     plan: Plan, workspace: Workspace, hypothesis: int, n_entered: int, cutoff: float
-) -> None:
-    """Sorted keys of the responders of one estimate."""
+) -> int:
+    """Sort the keys of the responders of one estimate; returns how many these are."""
     course = plan.course
     patients = workspace.patients
     keys = workspace.keys
+    bits = plan.stratum_bits
+    scale = ticks_per_month(cutoff, bits)
     own_arm = plan.hypotheses.experimental_arm[hypothesis]
     response = patients.response if course.is_assessed else patients.event[course.response]
     confirmed = patients.calendar_event[course.response]
@@ -82,13 +84,18 @@ def put_responders_in_order(
             course.is_assessed == 1,
             n_entered,
             cutoff,
+            scale,
             keys,
         )
     else:
-        n = response_keys(response, confirmed, patients.arm, own_arm, n_entered, cutoff, keys)
-    workspace.segment[0] = 0
-    workspace.segment[1] = n
+        n = response_keys(
+            response, confirmed, patients.arm, own_arm, n_entered, cutoff, scale, keys
+        )
+    for i in range(n):
+        # No strata among responders: the place where others have theirs.
+        keys[i] <<= bits
     sort_keys(keys, n, workspace.buffer, workspace.places)
+    return n
 
 
 @kernel
@@ -139,6 +146,7 @@ def duration_keys(
     events_on_days: bool,
     n_entered: int,
     cutoff: float,
+    scale: float,
     keys: IntArray,
 ) -> int:
     """Keys of the duration of response of an arm's responders, unsorted; returns their number.
@@ -147,7 +155,6 @@ def duration_keys(
     With ``events_on_days`` the event and the response are on whole days, and so is the time between
     them: equal days are equal keys. ``keys`` is as long as there are patients.
     """
-    scale = ticks_per_month(cutoff)
     place = np.uint64(0)
     for i in range(n_entered):
         is_event = (calendar_end[i] <= cutoff) & (outcome[i] == EVENT)
@@ -170,13 +177,13 @@ def response_keys(
     own_arm: int,
     n_entered: int,
     cutoff: float,
+    scale: float,
     keys: IntArray,
 ) -> int:
     """Keys of the time to response of an arm's responders, unsorted; returns their number.
 
     All of them have responded, so that each has an event.
     """
-    scale = ticks_per_month(cutoff)
     place = np.uint64(0)
     for i in range(n_entered):
         months = min(response[i], cutoff)

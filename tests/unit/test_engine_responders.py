@@ -32,7 +32,7 @@ def months(*days: float) -> FloatArray:
 
 def told(keys: IntArray, n: int, cutoff: float = CUTOFF) -> list[tuple[float, bool]]:
     """Time and whether it is an event of each key, sorted."""
-    scale = ticks_per_month(cutoff)
+    scale = ticks_per_month(cutoff, 0)
     return [((key >> PAYLOAD_BITS) / scale, not key & 2) for key in sorted(keys[:n].tolist())]
 
 
@@ -53,8 +53,9 @@ def durations(
     follow_up, keys = np.full(n, np.nan), np.full(n, -1, dtype=np.int64)
     follow_up_times(arrays[0], arrays[1], calendar_end, n, cutoff, follow_up)
     why = np.array(outcome, dtype=np.int64)
+    scale = ticks_per_month(cutoff, 0)
     places = (follow_up, why, calendar_end, arrays[2], arrays[0] + arrays[3], arm, 1)
-    return told(keys, duration_keys(*places, on_days, n, cutoff, keys), cutoff)
+    return told(keys, duration_keys(*places, on_days, n, cutoff, scale, keys), cutoff)
 
 
 def test_durations_are_of_responders_by_the_cutoff() -> None:
@@ -96,7 +97,7 @@ def test_times_to_response_are_events() -> None:
     confirmed = np.array([10.0, 20.0, 20.5, NEVER, 4.0])
     arm = np.array([1, 1, 1, 1, 0])
     keys = np.full(5, -1, dtype=np.int64)
-    n = response_keys(response, confirmed, arm, 1, 5, CUTOFF, keys)
+    n = response_keys(response, confirmed, arm, 1, 5, CUTOFF, ticks_per_month(CUTOFF, 0), keys)
     assert told(keys, n) == [(2.0, True), (3.0, True)]
 
 
@@ -115,10 +116,10 @@ def test_counts_are_of_the_responders() -> None:
 )
 def test_an_event_at_the_month_is_not_free_and_a_censoring_is(month: float, free: int) -> None:
     # An event at 2 and at 4, censored at 4, 12 and 20.
-    scale = ticks_per_month(CUTOFF)
+    scale = ticks_per_month(CUTOFF, 0)
     times = [(2.0, 0), (4.0, 0), (4.0, 2), (12.0, 2), (20.0, 2)]
     keys = np.array([int(t * scale) << PAYLOAD_BITS | censored | 1 for t, censored in times])
-    found = share_event_free(keys, 5, month, CUTOFF)
+    found = share_event_free(keys, 5, month, CUTOFF, 0)
     share = free / 5
     assert found[:2] == (free, share)
     assert found[2] == pytest.approx(math.sqrt(share * (1.0 - share) / 5))
