@@ -84,9 +84,9 @@ def share_event_free(
 ) -> tuple[int, float, float, int]:
     """Share of an arm seen event-free up to a month: their number, share, standard error, flag.
 
-    Of sorted ``keys[:n]`` at ``cutoff``, all of the arm, whose times lack ``stratum_bits``. Who is censored before the month is not
-    seen so far; at an equal time an event comes first. The standard error is that of a proportion;
-    the flag `STATUS_NOT_ESTIMABLE` without patients.
+    Of sorted ``keys[:n]`` at ``cutoff``, all of the arm, whose times lack ``stratum_bits``. Who is
+    censored before the month is not seen so far; at an equal time an event comes first. The
+    standard error is that of a proportion; the flag `STATUS_NOT_ESTIMABLE` without patients.
     """
     if n == 0:
         return 0, np.nan, np.nan, STATUS_NOT_ESTIMABLE
