@@ -1,7 +1,7 @@
 """The public functions: they put the rooms together."""
 
 from simulate.api.blocks import Counts, expected_bytes
-from simulate.api.calibrate import calibrate, write_ensemble
+from simulate.api.calibrate import calibrate, recover, trials_of_recovery, write_ensemble
 from simulate.api.cohorts import Cohort, cohorts
 from simulate.api.inputs import Shard, check_shard, trials_to_do, with_simulation
 from simulate.api.run import load_run, run, run_shard
@@ -21,9 +21,11 @@ __all__ = [
     "load_evidence",
     "load_run",
     "load_scenario",
+    "recover",
     "run",
     "run_shard",
     "scenario_from_dict",
+    "trials_of_recovery",
     "trials_to_do",
     "verify",
     "with_simulation",

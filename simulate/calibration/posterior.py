@@ -88,40 +88,47 @@ def posterior_rows(evidence: Evidence, parameters: FloatArray) -> list[Posterior
     list of PosteriorRow
         Survival, response and medians on the latent scale, then the parameters.
     """
-    latent = latent_occupancy(evidence, parameters)
     last = evidence.follow_up.longest_possible
-    given = evidence.model.transitions
-    rows: list[PosteriorRow] = []
-
-    def add(name: str, curves: FloatArray, months: Sequence[float]) -> None:
-        values = latent.at(curves, months)
-        rows.extend(
-            _row(f"{name}_{month:g}", LATENT, values[:, k], month > last)
-            for k, month in enumerate(months)
-        )
-
-    add("pfs", latent.pfs, PFS_MONTHS)
-    rows.append(_median("median_pfs", latent, latent.pfs, last))
-    if any(name.endswith("_to_death") for name in given):
-        add("os", latent.os, OS_MONTHS)
-        rows.append(_median("median_os", latent, latent.os, last))
-    if any(name.endswith("_to_response") for name in given):
-        add("response", latent.responded, RESPONSE_MONTHS)
+    rows = [
+        _row(quantity, LATENT, values, _is_extrapolated(quantity, values, last))
+        for quantity, values in latent_quantities(evidence, parameters).items()
+    ]
     for k, parameter in enumerate(evidence.model.free):
         rows.append(_row(parameter.name, "parameter", parameters[:, k], False))
     return rows
+
+
+def latent_quantities(evidence: Evidence, parameters: FloatArray) -> dict[str, FloatArray]:
+    """Survival, medians and response on the latent scale for parameters (M, P), each (M,)."""
+    latent = latent_occupancy(evidence, parameters)
+    given = evidence.model.transitions
+    found: dict[str, FloatArray] = {}
+
+    def add(name: str, curves: FloatArray, months: Sequence[float]) -> None:
+        values = latent.at(curves, months)
+        found.update({f"{name}_{month:g}": values[:, k] for k, month in enumerate(months)})
+
+    add("pfs", latent.pfs, PFS_MONTHS)
+    found["median_pfs"] = latent.quantile(latent.pfs)
+    if any(name.endswith("_to_death") for name in given):
+        add("os", latent.os, OS_MONTHS)
+        found["median_os"] = latent.quantile(latent.os)
+    if any(name.endswith("_to_response") for name in given):
+        add("response", latent.responded, RESPONSE_MONTHS)
+    return found
+
+
+def _is_extrapolated(quantity: str, values: FloatArray, last: float) -> bool:
+    """Whether a quantity lies after the longest follow-up: a median by its own median."""
+    if quantity.startswith("median_"):
+        return bool(np.median(values) > last)
+    return float(quantity.rsplit("_", 1)[1]) > last
 
 
 def bands(months: FloatArray, curves: FloatArray) -> Bands:
     """Pointwise median and 95% interval of curves (M, T)."""
     lower, median, upper = np.nanquantile(curves, LIMITS, axis=0)
     return Bands(months, median, lower, upper)
-
-
-def _median(name: str, latent: Occupancy, curves: FloatArray, last: float) -> PosteriorRow:
-    """Row of a median survival time."""
-    months = latent.quantile(curves)
-    return _row(name, LATENT, months, bool(np.median(months) > last))
 
 
 def _row(quantity: str, scale: str, values: FloatArray, extrapolated: bool) -> PosteriorRow:

@@ -107,6 +107,8 @@ class Prediction(NamedTuple):
         Infinite for "not reached".
     half_unit : float
         What rounding may have added to it or taken away.
+    part : str
+        Which part of the figure: "percent", "months", "lower", "upper", "least", "greatest".
     is_fitted : bool
         Whether the published value is among those fitted.
     read : callable
@@ -117,6 +119,7 @@ class Prediction(NamedTuple):
     what: str
     published: float
     half_unit: float
+    part: str
     is_fitted: bool
     read: Read
 
@@ -197,7 +200,9 @@ def curve_readings(endpoints: Sequence[str], months: FloatArray) -> Readings:
         for month in map(float, months):
             read = readings.column("estimate", endpoint, "survival", at_months=month)
             what = f"{endpoint} at {month:g} months"
-            readings.predictions.append(Prediction(endpoint, what, np.nan, 0.0, False, read))
+            readings.predictions.append(
+                Prediction(endpoint, what, np.nan, 0.0, "percent", False, read)
+            )
     return readings
 
 
@@ -225,7 +230,8 @@ def _median(readings: Readings, name: str, figure: Median) -> None:
     for column, value in columns.items():
         read = readings.column(column, figure.endpoint, "median", level=figure.level)
         what = f"{label}{parts[column]}, months"
-        _predict(readings, name, figure, what, value, read)
+        part = "months" if column == "estimate" else column
+        _predict(readings, name, figure, what, value, read, part=part)
 
 
 def _crossings(readings: Readings, name: str, figure: Median) -> Iterator[ReadFeature]:
@@ -285,7 +291,7 @@ def _range(readings: Readings, name: str, figure: Range) -> None:
     ):
         read = readings.column("estimate", figure.endpoint, kind)
         what = f"{label} ({word}), months"
-        _predict(readings, name, figure, what, value, read, is_fitted=False)
+        _predict(readings, name, figure, what, value, read, part=word, is_fitted=False)
 
 
 def _share(readings: Readings, name: str, figure: ShareEventFree, evidence: Evidence) -> None:
@@ -327,12 +333,13 @@ def _predict(
     value: float | str,
     read: Read,
     *,
+    part: str = "percent",
     is_fitted: bool | None = None,
 ) -> None:
     """Add what a simulated trial would have published."""
     half = 0.0 if isinstance(value, str) else figure.half_unit(value)
     fitted = figure.use if is_fitted is None else is_fitted
-    readings.predictions.append(Prediction(name, what, months_of(value), half, fitted, read))
+    readings.predictions.append(Prediction(name, what, months_of(value), half, part, fitted, read))
 
 
 def _published_share(figure: WithCount, evidence: Evidence) -> tuple[float, float]:

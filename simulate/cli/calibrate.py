@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 @click.option("--seed", type=WHOLE, help="Seed, instead of the evidence's.")
 @click.option("--workers", type=WHOLE, help="Threads; default: one a core.")
 @set_option
+@click.option(
+    "--coverage",
+    type=WHOLE,
+    metavar="N",
+    help="Then fit N data sets simulated from the ensemble, and show what intervals cover.",
+)
 @click.option("--figure", type=click.Path(), help="Draw the fit into this PNG or SVG file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
@@ -37,6 +43,7 @@ def calibrate(
     seed: int | None,
     workers: int | None,
     overrides: Sequence[str],
+    coverage: int | None,
     figure: str | None,
     as_json: bool,
     quiet: bool,
@@ -51,13 +58,19 @@ def calibrate(
     from simulate import api
     from simulate.calibration.calibrate import n_replicates
     from simulate.report import figure as drawing
-    from simulate.report.calibration import calibration_json, print_calibration
+    from simulate.report.calibration import (
+        calibration_json,
+        print_calibration,
+        print_recovery,
+        recovery_json,
+    )
     from simulate.report.calibration_figure import draw_calibration
     from simulate.report.progress import progress_of
 
     evidence = api.load_evidence(file, overrides)
     target = Path(file).with_suffix(".parquet") if out is None else Path(out)
     check_target(target)
+    check_coverage(coverage)
     if figure is not None:
         drawing.check_path(figure)
     stderr = open_console(stderr=True, quiet=quiet)
@@ -66,6 +79,10 @@ def calibrate(
         started = time.monotonic()
         with progress_of(n_replicates(evidence), stderr) as progress:
             found = api.calibrate(evidence, seed=seed, workers=workers, progress=progress)
+        recovery = None
+        if coverage is not None:
+            with progress_of(api.trials_of_recovery(coverage), stderr) as progress:
+                recovery = api.recover(found, coverage, workers=workers, progress=progress)
     except KeyboardInterrupt:
         raise InterruptedRun("interrupted; nothing was written") from None
     seconds = time.monotonic() - started
@@ -73,14 +90,24 @@ def calibrate(
     if figure is not None:
         draw_calibration(found, figure)
     if as_json:
-        print_json(calibration_json(found) | {"ensemble": str(target)})
+        covered = {} if recovery is None else {"recovery": recovery_json(recovery)}
+        print_json(calibration_json(found) | {"ensemble": str(target)} | covered)
     else:
-        print_calibration(found, open_console())
+        stdout = open_console()
+        print_calibration(found, stdout)
+        if recovery is not None:
+            print_recovery(recovery, stdout)
     members = len(found.members)
     stderr.print(f"{target}: {members:,} members, for scenarios to name", soft_wrap=True)
     stderr.print(f"{n_replicates(evidence):,} simulated trials in {seconds:.1f} s")
     if figure is not None:
         stderr.print(f"drawn: {figure}")
+
+
+def check_coverage(coverage: int | None) -> None:
+    """Refuse a number of data sets that is none."""
+    if coverage is not None and coverage < 1:
+        raise click.BadParameter(f"must be at least 1 (given: {coverage})", param_hint="--coverage")
 
 
 def check_target(target: Path) -> None:

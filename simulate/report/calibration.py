@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from simulate.calibration.calibrate import SHOWN_REPLICATES, Calibration
 from simulate.calibration.posterior import LATENT, PosteriorRow
 from simulate.calibration.predictive import PredictiveRow
+from simulate.calibration.recovery import Recovery
 from simulate.report.tables import Column, print_columns, say
 from simulate.report.wording import number, status_text
 
@@ -112,6 +113,50 @@ def _print_quality(calibration: Calibration, console: Console) -> None:
         say(console, quality_text(fit))
     apart = most_apart(calibration)
     say(console, f"the two differ by at most {apart[1]:.1%} of an interval's width ({apart[0]})")
+
+
+def print_recovery(recovery: Recovery, console: Console) -> None:
+    """Print what intervals cover of the truths behind simulated data sets."""
+    fitted = recovery.n_data_sets - recovery.n_refused
+    say(console)
+    say(
+        console,
+        f"What intervals cover: {fitted:,} data sets simulated from the ensemble and fitted again"
+        + (f", {recovery.n_refused:,} more refused" if recovery.n_refused else ""),
+        "bold",
+    )
+    levels = list(dict.fromkeys(c.level for c in recovery.coverages))
+    quantities = list(dict.fromkeys(c.quantity for c in recovery.coverages))
+    found = {(c.quantity, c.level): c for c in recovery.coverages}
+    columns = [
+        Column(
+            f"{level:.0%} intervals",
+            [f"{found[q, level].share:.0%} ({found[q, level].mcse:.0%})" for q in quantities],
+        )
+        for level in levels
+    ]
+    print_columns(console, ["all" if q == "all" else quantity_text(q) for q in quantities], columns)
+    for warning in recovery.warnings():
+        say(console, f"Warning: {warning}", "bold red")
+
+
+def recovery_json(recovery: Recovery) -> dict[str, Any]:
+    """A recovery as plain data."""
+    return {
+        "data_sets": recovery.n_data_sets,
+        "refused": recovery.n_refused,
+        "coverage": [
+            {
+                "quantity": c.quantity,
+                "level": c.level,
+                "share": _plain(c.share),
+                "mcse": _plain(c.mcse),
+                "intervals": c.n,
+            }
+            for c in recovery.coverages
+        ],
+        "warnings": recovery.warnings(),
+    }
 
 
 def quality_text(fit: Posterior) -> str:
