@@ -14,7 +14,7 @@ from simulate.errors import Problem, ScenarioError
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-SHAPES = tuple(float(shape) for shape in np.round(np.geomspace(0.2, 3.0, 18), 3))
+SHAPES = tuple(float(shape) for shape in np.round(np.geomspace(0.2, 3.0, 24), 3))
 BATCHES = 10
 _FINE = 2001
 
@@ -126,12 +126,11 @@ def _interval(
     if np.count_nonzero(sound) < 4:
         rule = "no shape gives replicates whose median and limits can be compared"
         raise ScenarioError([Problem("", rule)])
-    # The likelihood is smooth in log shape, its noise is not: a quartic keeps the one only.
-    degree = min(4, int(np.count_nonzero(sound)) - 2)
-    weights = np.exp(0.5 * (known[sound] - known[sound].max()))
-    smooth = np.polynomial.Polynomial.fit(logs[sound], known[sound], degree, w=weights)
+    from scipy.interpolate import PchipInterpolator  # noqa: PLC0415 - slow to import
+
     fine = np.linspace(logs[sound][0], logs[sound][-1], _FINE)
-    density = np.exp(smooth(fine) - smooth(fine).max())
+    smooth = PchipInterpolator(logs[sound], known[sound])(fine)
+    density = np.exp(smooth - smooth.max())
     below = np.cumsum(density) / np.sum(density)
     value, lower, upper = (
         float(np.exp(fine[min(int(np.searchsorted(below, p)), _FINE - 1)]))
