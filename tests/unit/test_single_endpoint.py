@@ -10,11 +10,18 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from simulate.api.evidence import latent_median, medians_with_limits, weibull_shape
+from simulate.api.evidence import (
+    latent_median,
+    medians_with_limits,
+    near_months,
+    published_trial,
+    weibull_shape,
+)
 from simulate.calibration.curves import censoring_variance, share_followed, survival_variance
 from simulate.calibration.evidence import Evidence
+from simulate.calibration.figures import Median
 from simulate.calibration.load import load_evidence
-from simulate.calibration.shape import SHAPES, FloatArray, Replicates, shape_by_simulation
+from simulate.calibration.shape import SHAPES, Medians, shape_by_simulation
 from simulate.calibration.single import (
     expected_events,
     exponential_rates,
@@ -22,6 +29,8 @@ from simulate.calibration.single import (
     weibull_curves,
 )
 from simulate.errors import ScenarioError
+from simulate.runner.execute import Block, simulate_block
+from simulate.runner.pack import pack
 
 EVIDENCE = Path(__file__).parents[2] / "scenarios" / "evidence"
 Z = 1.959963984540054
@@ -132,85 +141,99 @@ def test_latent_median_is_the_middle_of_those_that_scans_show(litespark: Evidenc
 
 # The shape from a median and its limits
 
-
-def made_at(shape: float, n: int = 4000) -> Replicates:
-    """Replicates of a made-up trial: z at the lower limit has mean 2.7 - log shape, sd 0.8."""
-    rng = np.random.default_rng(round(1000 * shape))
-    z: FloatArray = rng.normal(size=(2, n))
-    lower = 2.7 - math.log(shape) + 0.48 * z[0] + 0.64 * z[1]
-    return Replicates(np.array([z[0], lower]), rng.random(n) < 0.5)
+PUBLISHED = (22.3, 13.8, math.inf)
+TOLERANCES = (0.5, 0.3, 0.0)
+ERROR = 0.16
+SPREAD = 0.12
 
 
-def test_shape_of_a_made_up_trial_is_that_of_its_normal_likelihood() -> None:
-    # Given z = 0 at the median, z at the limit is normal about 2.7 - log k with sd 0.64.
-    found = shape_by_simulation(made_at, (0.0, Z), True)
-    expected = 2.7 - Z
-    flat = np.exp(np.linspace(math.log(SHAPES[0]), math.log(SHAPES[-1]), 4001))
-    density = norm.pdf((np.log(flat) - expected) / 0.64)
+def made_at(shape: float, ratio: float, n: int = 20_000) -> Medians:
+    """Medians of a made-up trial: the lower limit is the median times exp(-0.3 / shape), or so."""
+    rng = np.random.default_rng(round(1e6 * shape * ratio))
+    median = 22.3 * ratio * np.exp(ERROR / shape * rng.normal(size=n))
+    lower = median * np.exp(-0.3 / shape + SPREAD * rng.normal(size=n))
+    return Medians(median, lower, np.where(rng.random(n) < 0.5, np.inf, 30.0))
+
+
+def test_shape_of_a_made_up_trial_is_that_of_its_likelihood() -> None:
+    # Medians being equally likely on the log scale, the ratio of lower limit and median decides.
+    found = shape_by_simulation(made_at, PUBLISHED, TOLERANCES, ERROR)
+    logs = np.linspace(math.log(SHAPES[0]), math.log(SHAPES[-1]), 4001)
+    density = norm.pdf((math.log(22.3 / 13.8) - 0.3 / np.exp(logs)) / SPREAD)
     below = np.cumsum(density) / density.sum()
-    lower, middle, upper = np.interp([0.025, 0.5, 0.975], below, flat)
-    assert found.value == pytest.approx(middle, rel=0.06)
-    assert found.lower == pytest.approx(lower, rel=0.08)
-    assert found.upper == pytest.approx(upper, rel=0.08)
-    assert 0.0 < found.mcse < 0.05 * found.value
-    assert found.not_reached == pytest.approx(0.5, abs=0.03)
-    assert found.at_edge
+    expected = np.exp(np.interp([0.5, 0.025, 0.975], below, logs))
+    assert [found.value, found.lower, found.upper] == pytest.approx(expected, rel=0.05)
+    assert abs(found.value - expected[0]) < 5 * found.mcse + 0.01
+    assert 0.0 < found.mcse < 0.05
+    assert found.not_reached == pytest.approx(0.5, abs=0.02)
+    assert not found.at_edge
 
 
 def test_upper_limit_not_reached_moves_the_shape() -> None:
-    def rarely(shape: float) -> Replicates:
-        made = made_at(shape)
-        return made._replace(not_reached=np.arange(4000) % 1000 < 1000 * min(1.0, 0.3 / shape))
+    def rarely(shape: float, ratio: float) -> Medians:
+        made = made_at(shape, ratio)
+        often = np.arange(len(made.median)) % 1000 < 1000 * min(1.0, 0.2 / shape)
+        return made._replace(upper=np.where(often, np.inf, 30.0))
 
-    plain = shape_by_simulation(made_at, (0.0, Z), True).value
-    assert shape_by_simulation(rarely, (0.0, Z), True).value < plain - 0.1
-    assert shape_by_simulation(rarely, (0.0, Z), False).value > plain
+    plain = shape_by_simulation(made_at, PUBLISHED, TOLERANCES, ERROR).value
+    assert shape_by_simulation(rarely, PUBLISHED, TOLERANCES, ERROR).value < plain - 0.02
+    reached = (22.3, 13.8, 30.0)
+    assert shape_by_simulation(rarely, reached, TOLERANCES, ERROR).value > plain + 0.01
 
 
-def test_replicates_that_show_nothing_are_refused() -> None:
-    def nothing(shape: float) -> Replicates:
-        return Replicates(np.full((2, 100), np.nan), np.zeros(100, dtype=bool))
+def test_a_grid_that_cuts_the_interval_off_says_so() -> None:
+    shapes = [shape for shape in SHAPES if shape < 0.8]
+    assert shape_by_simulation(made_at, PUBLISHED, TOLERANCES, ERROR, shapes).at_edge
 
-    with pytest.raises(ScenarioError, match="no shape gives replicates"):
-        shape_by_simulation(nothing, (0.0, Z), True)
+
+def test_trials_unlike_the_published_one_are_refused() -> None:
+    def early(shape: float, ratio: float) -> Medians:
+        return Medians(*np.full((3, 100), 2.0))
+
+    with pytest.raises(ScenarioError, match="hardly any simulated trial"):
+        shape_by_simulation(early, PUBLISHED, TOLERANCES, ERROR)
+
+
+def test_the_nearest_scan_counts_as_the_published_time(litespark: Evidence) -> None:
+    seen = litespark.assessments
+    # Every 12 weeks about 22.3 months, every 8 weeks about 8.3.
+    assert near_months(22.3, seen) == pytest.approx(6 * 7 / 30.4375)
+    assert near_months(8.3, seen) == pytest.approx(4 * 7 / 30.4375)
+    assert near_months(22.3, None) == pytest.approx(1.115)
 
 
 def test_shape_of_the_published_trial(litespark: Evidence) -> None:
     assert medians_with_limits(litespark) == ["pfs_median"]
-    found = weibull_shape(litespark, "pfs_median", trials=2000)
+    found = weibull_shape(litespark, "pfs_median", trials=400)
     # The limits favour a hazard that falls, and do not prove it.
-    assert 0.55 < found.value < 0.75
-    assert found.lower < 0.45
-    assert 0.9 < found.upper < 1.2
-    assert found.mcse < 0.02
-    assert found == weibull_shape(litespark, "pfs_median", trials=2000)
+    assert 0.5 < found.value < 0.75
+    assert found.lower < 0.4
+    assert 0.9 < found.upper < 1.25
+    assert found.mcse < 0.05
+    assert found == weibull_shape(litespark, "pfs_median", trials=400)
     with pytest.raises(ScenarioError, match="must be a median of pfs or os"):
         weibull_shape(litespark, "os_median")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("true", [0.6, 1.0, 1.5])
+@pytest.mark.parametrize("true", [0.6, 1.0])
 def test_shapes_of_simulated_trials_are_covered(litespark: Evidence, true: float) -> None:
     """Published figures made from trials at a known shape lead back to it."""
-    from simulate.api.evidence import _replicate
-    from simulate.runner.execute import Block, simulate_block
-    from simulate.runner.pack import pack
-
     figure = litespark.figures["pfs_median"]
-    assert figure.kind == "median"
-    scenario = _replicate(litespark, true, figure, (22.3,))
-    rows = simulate_block(pack(scenario), 99, Block(0, 400))
-    medians, lower, upper = (getattr(rows, name)[:, -1] for name in ("estimate", "lower", "upper"))
+    assert isinstance(figure, Median)
+    plan = pack(published_trial(litespark, figure, true, 20.7))
+    rows = simulate_block(plan, 99, Block(0, 60))
     covered: list[bool] = []
-    for median, low, high in zip(medians, lower, upper, strict=True):
-        # The median is held: trials whose median is the published one, or nearly.
-        if not abs(median - 22.3) < 1.0 or not math.isfinite(low) or len(covered) == 40:
+    for median, low, high in zip(
+        rows.estimate[:, 0], rows.lower[:, 0], rows.upper[:, 0], strict=True
+    ):
+        if not (math.isfinite(median) and math.isfinite(low)) or len(covered) == 40:
             continue
-        limits = [round(low, 1), round(high, 1) if math.isfinite(high) else "not_reached"]
-        update = {"months": round(median, 1), "interval_months": tuple(limits)}
+        upper = round(high, 1) if math.isfinite(high) else "not_reached"
+        update = {"months": round(median, 1), "interval_months": (round(low, 1), upper)}
         one = figure.model_copy(update=update)
         evidence = litespark.model_copy(update={"figures": {"pfs": one}})
-        found = weibull_shape(evidence, "pfs", trials=1000)
+        found = weibull_shape(evidence, "pfs", trials=200)
         covered.append(found.lower <= true <= found.upper)
     assert len(covered) == 40
     # Binomial, 40 at 0.95: 33 or fewer have probability 0.003.
