@@ -8,7 +8,7 @@ from simulate.calibration.evidence import Evidence
 from simulate.calibration.figures import AnyFigure, Median, months_of
 from simulate.calibration.shape import Medians, Shape, shape_by_simulation
 from simulate.calibration.single import LOG_2, expected_events
-from simulate.errors import Problem, ScenarioError
+from simulate.errors import CalibrationError, Problem, ScenarioError
 from simulate.runner.execute import Block, simulate_block
 from simulate.runner.pack import pack
 from simulate.scenario.assessed import DAYS_PER_MONTH, last_scan, scans_around
@@ -41,6 +41,8 @@ def weibull_shape(evidence: Evidence, name: str, trials: int = 2000) -> Shape:
     ------
     ScenarioError
         If the figure is no such median.
+    CalibrationError
+        If hardly any simulated trial is like the published one.
     """
     figure = evidence.figures.get(name)
     limits = _limits(figure)
@@ -58,6 +60,28 @@ def weibull_shape(evidence: Evidence, name: str, trials: int = 2000) -> Shape:
         return Medians(rows.estimate[:, 0], rows.lower[:, 0], rows.upper[:, 0])
 
     return shape_by_simulation(simulate, limits, tolerances, 1.0 / math.sqrt(events))
+
+
+def weibull_shapes(evidence: Evidence) -> dict[str, Shape | None]:
+    """Shape from every median that has one, by the name of the median.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Evidence as loaded.
+
+    Returns
+    -------
+    dict of str to Shape or None
+        None where hardly any simulated trial is like the published one.
+    """
+    found: dict[str, Shape | None] = {}
+    for name in medians_with_limits(evidence):
+        try:
+            found[name] = weibull_shape(evidence, name)
+        except CalibrationError:
+            found[name] = None
+    return found
 
 
 def medians_with_limits(evidence: Evidence) -> list[str]:

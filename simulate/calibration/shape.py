@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulate.errors import Problem, ScenarioError
+from simulate.errors import CalibrationError
 
 FloatArray = NDArray[np.float64]
 
@@ -92,7 +92,7 @@ def shape_by_simulation(
 
     Raises
     ------
-    ScenarioError
+    CalibrationError
         If hardly any replicate of the grid is near.
     """
     near, open_ended = [], []
@@ -103,8 +103,9 @@ def shape_by_simulation(
     # (n_shapes, n_medians, n_batches); equally spaced medians lie closer at a larger shape.
     shares = np.array(near) / np.array(shapes)[:, None, None]
     if np.count_nonzero(shares.sum(axis=(1, 2))) < 3:
-        rule = "hardly any simulated trial has such a median with such limits"
-        raise ScenarioError([Problem("", rule)])
+        raise CalibrationError(
+            "hardly any simulated trial has such a median with such limits, at any shape"
+        )
     likelihood = shares.mean(axis=(1, 2))
     value, lower, upper, at_edge = _interval(likelihood, shapes)
     batches = [

@@ -28,7 +28,7 @@ from simulate.calibration.single import (
     survival_at_limit,
     weibull_curves,
 )
-from simulate.errors import ScenarioError
+from simulate.errors import CalibrationError, ScenarioError
 from simulate.runner.execute import Block, simulate_block
 from simulate.runner.pack import pack
 
@@ -190,7 +190,7 @@ def test_trials_unlike_the_published_one_are_refused() -> None:
     def early(shape: float, ratio: float) -> Medians:
         return Medians(*np.full((3, 100), 2.0))
 
-    with pytest.raises(ScenarioError, match="hardly any simulated trial"):
+    with pytest.raises(CalibrationError, match="hardly any simulated trial"):
         shape_by_simulation(early, PUBLISHED, TOLERANCES, ERROR)
 
 
