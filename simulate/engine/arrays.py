@@ -48,6 +48,14 @@ ESTIMATE_OF_MEDIAN = 8
 ESTIMATE_OF_SURVIVAL = 9
 ESTIMATE_OF_RESTRICTED_MEAN = 10
 ESTIMATE_OF_RATE = 11
+ESTIMATE_OF_LAST_SURVIVAL = 12
+ESTIMATE_OF_SHARE_EVENT_FREE = 13
+ESTIMATE_OF_MINIMUM = 14
+ESTIMATE_OF_MAXIMUM = 15
+
+# Endpoints of responders only, which have no rows in the arrays by endpoint.
+ENDPOINT_DURATION_OF_RESPONSE = -1
+ENDPOINT_TIME_TO_RESPONSE = -2
 
 # Weights of a log-rank test.
 WEIGHTS_NONE = -1
@@ -119,8 +127,13 @@ class Schedule(NamedTuple):
         Most days that a visit is early or late, and the probability of missing it.
     confirm : IntArray, shape (n_arms,)
         1 if a response must be confirmed.
+    shift, not_evaluable : FloatArray, shape (n_arms,)
+        Most days by which all of a patient's visits are early or late, and the probability that
+        the patient is not evaluable.
     is_common_plan : int
-        1 if all arms have one schedule and no visit is early, late or missed.
+        1 if all arms have one schedule and no visit is early, late or missed for itself.
+    is_shifted, has_unevaluable : int
+        1 if any arm has a shift; if in any arm a patient may be not evaluable.
     """
 
     first_step: IntArray
@@ -130,7 +143,11 @@ class Schedule(NamedTuple):
     window: FloatArray
     missed: FloatArray
     confirm: IntArray
+    shift: FloatArray
+    not_evaluable: FloatArray
     is_common_plan: int
+    is_shifted: int
+    has_unevaluable: int
 
 
 class Course(NamedTuple):
@@ -140,7 +157,7 @@ class Course(NamedTuple):
     ----------
     n_endpoints : int
         Rows of the patients' arrays by endpoint: the first event (PFS, or OS where there is no
-        PFS), OS where there are both, response, and the binary endpoints.
+        PFS), OS where there are both, response, disease control, and the binary endpoints.
     first_event : Hazards
         By cell, of the first endpoint; of the latent time to progression where there are both
         PFS and OS.
@@ -164,6 +181,8 @@ class Course(NamedTuple):
         1 if progression and response are seen through scans.
     schedule : Schedule
         When the scans are.
+    disease_control : int
+        Number of the endpoint disease control; -1 if nothing is about it.
     n_binary : int
         Number of binary endpoints beside response; they are the last ones.
     binary_rate : FloatArray, shape (n_binary, n_cells)
@@ -184,10 +203,37 @@ class Course(NamedTuple):
     loadings: FloatArray
     is_assessed: int
     schedule: Schedule
+    disease_control: int
     n_binary: int
     binary_rate: FloatArray
     binary_month: FloatArray
     binary_correlation: FloatArray
+
+
+class States(NamedTuple):
+    """Transitions of the multi-state model but stable to progression, which is the first event.
+
+    Attributes
+    ----------
+    to_response, to_death : Hazards
+        From stable, by cell; months from randomisation.
+    response_to_progression, response_to_death, progression_to_death : Hazards
+        From response and from progression.
+    is_forward : IntArray, shape (3,)
+        1 where the clock of one of the last three runs from randomisation, not from the entry into
+        the state.
+    discontinuation : Hazards
+        Of leaving treatment for an adverse event, after which neither progression nor response is
+        seen; by cell.
+    """
+
+    to_response: Hazards
+    to_death: Hazards
+    response_to_progression: Hazards
+    response_to_death: Hazards
+    progression_to_death: Hazards
+    is_forward: IntArray
+    discontinuation: Hazards
 
 
 class Hypotheses(NamedTuple):
@@ -198,7 +244,7 @@ class Hypotheses(NamedTuple):
     kind : IntArray
         One of the TEST and ESTIMATE_OF codes.
     endpoint : IntArray
-        Number of the endpoint.
+        Number of the endpoint, or an ENDPOINT code.
     experimental_arm, control_arm : IntArray
         Numbers of the compared arms; the control is -1 where there is one arm.
     stratified, estimate : IntArray
@@ -256,8 +302,17 @@ class Plan(NamedTuple):
         Every order that the arms can take in a permuted block.
     within_strata : int
         1 if each stratum has its own permuted blocks.
+    n_members : int
+        Number of truths that the trials take in turn: trial ``t`` is of member ``t % n_members``.
+        Hazards of the first event, of deaths and of the states hold for each member in turn the
+        cells.
     course : Course
         The endpoints.
+    has_states : int
+        1 if patients go through the states of ``states``; then the endpoints are PFS, OS, response
+        and the binary ones.
+    states : States
+        The multi-state model.
     dropouts : Hazards
         Of dropping out, by cell.
     maximum_follow_up : float
@@ -296,7 +351,10 @@ class Plan(NamedTuple):
     stratum_upper: FloatArray
     arrangements: NDArray[np.int8]
     within_strata: int
+    n_members: int
     course: Course
+    has_states: int
+    states: States
     dropouts: Hazards
     maximum_follow_up: float
     first_node: IntArray
@@ -325,9 +383,12 @@ class Patients(NamedTuple):
     ``entry``, ``calendar_end`` and ``calendar_event`` are calendar months; the other times run from
     randomisation. ``progression`` is the latent time to progression, filled where there are both
     PFS and OS; ``response`` the month of the scan that first shows a response, filled where there
-    are scans. By endpoint: ``event`` is when it happens (infinite: never), ``end`` when follow-up
-    would end without a cutoff, ``outcome`` why. ``calendar_event`` is infinite without an event.
-    ``cell`` is unsigned, which makes it the quickest of indices.
+    are scans; ``discontinuation`` is filled where there are states. ``shift`` is by how many days
+    all visits are late, and ``assessable`` 0 if the patient is not evaluable, else infinite: both
+    filled where they are drawn, ``shift`` else 0. By endpoint: ``event`` is when it happens
+    (infinite: never), ``end`` when follow-up would end without a cutoff, ``outcome`` why.
+    ``calendar_event`` is infinite without an event. ``cell`` is unsigned, which makes it the
+    quickest of indices.
     """
 
     stratum: IntArray
@@ -337,6 +398,9 @@ class Patients(NamedTuple):
     dropout: FloatArray
     progression: FloatArray
     response: FloatArray
+    discontinuation: FloatArray
+    shift: FloatArray
+    assessable: FloatArray
     event: FloatArray
     end: FloatArray
     outcome: IntArray

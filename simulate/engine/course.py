@@ -12,8 +12,8 @@ import math
 
 import numpy as np
 
-from simulate.engine.arrays import Course, FloatArray, Patients, Plan, UintArray
-from simulate.engine.assessments import observe
+from simulate.engine.arrays import Course, FloatArray, Patients, Plan, States, UintArray
+from simulate.engine.assessments import leave_unassessed, observe, see_control
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import exp, log
 from simulate.engine.normal import normal_cdf, normal_quantile
@@ -24,14 +24,17 @@ from simulate.engine.philox import (
     draw_response,
     draw_uniform,
 )
+from simulate.engine.states import follow_states
 from simulate.engine.times import (
     cumulative_hazards,
     end_by,
     end_follow_up,
     invert_hazards,
+    of_member,
     to_calendar,
     unit_exponentials,
 )
+from simulate.engine.visits import draw_patients
 from simulate.engine.workspace import Workspace
 
 
@@ -44,14 +47,7 @@ def follow_course(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Work
     n = plan.n_patients
     course = plan.course
     patients = workspace.patients
-    if course.needs_scores:
-        normal_scores(workspace.draw_event, n, workspace.score_first)
-    unit_exponentials(workspace.draw_event, n)
-    invert_hazards(workspace.draw_event, patients.cell, course.first_event, n, patients.event[0])
-    if course.has_deaths:
-        add_deaths(course, seed, trial, n, workspace)
-    if course.response >= 0:
-        add_responses(course, seed, trial, n, workspace)
+    make_events(plan, seed, trial, workspace)
     if course.is_assessed:
         see_through_scans(course, seed, trial, n, workspace)
     for binary in range(course.n_binary):
@@ -61,6 +57,13 @@ def follow_course(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Work
     if course.response >= 0:
         response = course.response
         end_by(patients.event[0], n, patients.end[response], patients.outcome[response])
+    if course.disease_control >= 0:
+        control = course.disease_control
+        end_by(patients.event[0], n, patients.end[control], patients.outcome[control])
+    if plan.has_states and not plan.states.discontinuation.never:
+        end_discontinued(course, patients, n)
+    if course.is_assessed and course.schedule.has_unevaluable:
+        end_unassessed(course, patients, n)
     for binary in range(course.n_binary):
         endpoint = course.n_endpoints - course.n_binary + binary
         assessed = workspace.float_scratch
@@ -69,6 +72,54 @@ def follow_course(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Work
         end_by(assessed, n, patients.end[endpoint], patients.outcome[endpoint])
     for endpoint in range(course.n_endpoints):
         to_calendar(patients, endpoint, n)
+
+
+@inlined_kernel
+def make_events(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Workspace) -> None:
+    """Latent times of PFS, OS and response, by the endpoint model or through the states."""
+    n = plan.n_patients
+    course = plan.course
+    patients = workspace.patients
+    if course.needs_scores:
+        normal_scores(workspace.draw_event, n, workspace.score_first)
+    unit_exponentials(workspace.draw_event, n)
+    n_cells = plan.n_arms * plan.n_strata
+    member = int(np.int64(trial % np.uint64(plan.n_members)))
+    first_event = of_member(course.first_event, member, n_cells)
+    if plan.has_states:
+        states = states_of_member(plan.states, member, n_cells)
+        follow_states(first_event, states, seed, trial, n, workspace)
+    else:
+        invert_hazards(workspace.draw_event, patients.cell, first_event, n, patients.event[0])
+        if course.has_deaths:
+            add_deaths(course, seed, trial, n, workspace)
+        if course.response >= 0:
+            add_responses(course, seed, trial, n, workspace)
+
+
+@inlined_kernel
+def states_of_member(states: States, member: int, n_cells: int) -> States:
+    """The multi-state model under one of the plan's truths."""
+    return States(
+        of_member(states.to_response, member, n_cells),
+        of_member(states.to_death, member, n_cells),
+        of_member(states.response_to_progression, member, n_cells),
+        of_member(states.response_to_death, member, n_cells),
+        of_member(states.progression_to_death, member, n_cells),
+        states.is_forward,
+        of_member(states.discontinuation, member, n_cells),
+    )
+
+
+@inlined_kernel
+def end_discontinued(course: Course, patients: Patients, n: int) -> None:
+    """End the follow-up for what scans show of who has left treatment."""
+    end_by(patients.discontinuation, n, patients.end[0], patients.outcome[0])
+    response = course.response
+    end_by(patients.discontinuation, n, patients.end[response], patients.outcome[response])
+    if course.disease_control >= 0:
+        control = course.disease_control
+        end_by(patients.discontinuation, n, patients.end[control], patients.outcome[control])
 
 
 @kernel
@@ -151,11 +202,15 @@ def see_through_scans(
     else:
         for i in range(n):
             response[i] = np.inf
+    schedule = course.schedule
+    if schedule.is_shifted or schedule.has_unevaluable:
+        draw_patients(schedule, seed, trial, patients.arm, n, patients.shift, patients.assessable)
     observe(
-        course.schedule,
+        schedule,
         seed,
         trial,
         patients.arm,
+        patients.shift,
         progression,
         death,
         response,
@@ -165,6 +220,36 @@ def see_through_scans(
         patients.response,
         response,
     )
+    if course.disease_control >= 0:
+        control = patients.event[course.disease_control]
+        see_control(
+            schedule,
+            seed,
+            trial,
+            patients.arm,
+            patients.shift,
+            patients.event[0],
+            n,
+            control,
+        )
+        if schedule.has_unevaluable:
+            leave_unassessed(patients.assessable, n, control)
+    if schedule.has_unevaluable:
+        leave_unassessed(patients.assessable, n, patients.event[0])
+        leave_unassessed(patients.assessable, n, patients.response)
+        leave_unassessed(patients.assessable, n, response)
+
+
+@kernel
+def end_unassessed(course: Course, patients: Patients, n: int) -> None:
+    """End the follow-up for what scans show at randomisation for who is not evaluable."""
+    end_by(patients.assessable, n, patients.end[0], patients.outcome[0])
+    if course.response >= 0:
+        response = course.response
+        end_by(patients.assessable, n, patients.end[response], patients.outcome[response])
+    if course.disease_control >= 0:
+        control = course.disease_control
+        end_by(patients.assessable, n, patients.end[control], patients.outcome[control])
 
 
 @kernel

@@ -8,6 +8,7 @@ import numpy as np
 
 from simulate.engine.arrays import (
     ESTIMATE_NONE,
+    ESTIMATE_OF_LAST_SURVIVAL,
     ESTIMATE_OF_MEDIAN,
     ESTIMATE_OF_RATE,
     ESTIMATE_OF_RESTRICTED_MEAN,
@@ -22,11 +23,13 @@ from simulate.engine.arrays import (
     TEST_PROPORTIONS,
     TEST_RESTRICTED_MEAN,
     Hypotheses,
+    IntArray,
     Plan,
     Statistics,
 )
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.cox import cox
+from simulate.engine.descriptive import describe_arm
 from simulate.engine.kaplan_meier import (
     compare_means,
     compare_survival,
@@ -60,7 +63,25 @@ def is_of_curves(kind: int) -> bool:
     return (
         TEST_RESTRICTED_MEAN <= kind <= TEST_LANDMARK
         or ESTIMATE_OF_MEDIAN <= kind <= ESTIMATE_OF_RESTRICTED_MEAN
+        or kind >= ESTIMATE_OF_LAST_SURVIVAL
     )
+
+
+@inlined_kernel
+def needs_gathering(plan: Plan, hypothesis: int) -> bool:
+    """Whether the patients compared are not all, or stand together by stratum.
+
+    Responders are gathered as their keys are made.
+    """
+    n_compared = 1 if plan.hypotheses.control_arm[hypothesis] < 0 else 2
+    is_part = plan.hypotheses.stratified[hypothesis] or plan.n_arms > n_compared
+    return bool(is_part and plan.hypotheses.endpoint[hypothesis] >= 0)
+
+
+@inlined_kernel
+def keys_of(plan: Plan, workspace: Workspace, hypothesis: int) -> IntArray:
+    """Where `put_in_order` leaves the keys."""
+    return workspace.sorted_keys if needs_gathering(plan, hypothesis) else workspace.keys
 
 
 @inlined_kernel
@@ -263,6 +284,11 @@ def analyse_curves(
     elif kind == ESTIMATE_OF_SURVIVAL:
         estimate, se, lower, upper, flag = survival_of_arm(
             curve, n_experimental, last, month, quantile
+        )
+    elif kind >= ESTIMATE_OF_LAST_SURVIVAL:
+        keys = keys_of(plan, workspace, hypothesis)
+        estimate, se, lower, upper, flag = describe_arm(
+            plan, workspace, keys, statistics, trial_row, row, n_experimental
         )
     else:
         estimate, se, flag = mean_of_arm(

@@ -284,10 +284,8 @@ def survival_of_arm(
     se = math.sqrt(variance)
     if not 0.0 < survival < 1.0:
         return survival, se, np.nan, np.nan, 0
-    _, transformed = _log_log(survival, variance)
-    hazard = -log(survival)
-    stretch = exp(quantile * math.sqrt(transformed))
-    return survival, se, exp(-hazard * stretch), exp(-hazard / stretch), 0
+    lower, upper = log_log_limits(survival, variance, quantile)
+    return survival, se, lower, upper, 0
 
 
 @kernel
@@ -333,6 +331,15 @@ def _log_log(survival: float, variance: float) -> tuple[float, float]:
     log_survival = log(survival)
     scale = survival * log_survival
     return -log(-log_survival), variance / (scale * scale)
+
+
+@kernel
+def log_log_limits(survival: float, variance: float, quantile: float) -> tuple[float, float]:
+    """Confidence limits by the log-log transform, for 0 < S < 1."""
+    _, transformed = _log_log(survival, variance)
+    hazard = -log(survival)
+    stretch = exp(quantile * math.sqrt(transformed))
+    return exp(-hazard * stretch), exp(-hazard / stretch)
 
 
 @kernel

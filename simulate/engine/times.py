@@ -53,6 +53,38 @@ def poisson_entries(
 
 
 @kernel
+def weibull_scales(
+    months: float, cumulative: FloatArray, inverse_shape: FloatArray, n: int, out: FloatArray
+) -> None:
+    """Weibull scales in months, from the cumulative hazard at ``months`` and one over the shape."""
+    for i in range(n):
+        out[i] = months / exp(inverse_shape[i] * log(cumulative[i]))
+
+
+@inlined_kernel
+def of_member(hazards: Hazards, member: int, n_cells: int) -> Hazards:
+    """Hazards of the cells under one of the plan's truths; see `Plan.n_members`."""
+    low = member * n_cells
+    high = low + n_cells
+    # With single rates a piece's number is that of its cell among those of the member.
+    first = low if hazards.single_rates else 0
+    stop = high if hazards.single_rates else len(hazards.clock)
+    return Hazards(
+        hazards.first_piece[low:high],
+        hazards.stop_piece[low:high],
+        hazards.clock[first:stop],
+        hazards.cumulative[first:stop],
+        hazards.inverse_slope[first:stop],
+        hazards.scale[low:high],
+        hazards.inverse_shape[low:high],
+        hazards.single_rates,
+        hazards.at_most_two,
+        hazards.all_linear,
+        hazards.never,
+    )
+
+
+@kernel
 def invert_hazards(
     exponentials: FloatArray, cell: UintArray, hazards: Hazards, n: int, out: FloatArray
 ) -> None:
@@ -79,7 +111,10 @@ def _invert_single_rates(
     exponentials: FloatArray, cell: UintArray, inverse_slope: FloatArray, n: int, out: FloatArray
 ) -> None:
     """Clock at which a cumulative hazard of one piece reaches ``exponentials``, (n,)."""
-    if len(inverse_slope) == 2:
+    if len(inverse_slope) == 1:
+        for i in range(n):
+            out[i] = exponentials[i] * inverse_slope[0]
+    elif len(inverse_slope) == 2:
         # Two arms: a choice vectorises, a look-up does not.
         first = inverse_slope[0]
         second = inverse_slope[1]

@@ -15,7 +15,6 @@ from simulate.engine.arrays import (
     STATUS_LOOK_SKIPPED,
     STATUS_TARGET_NOT_REACHED,
     TEST_MAXCOMBO,
-    IntArray,
     Plan,
     Statistics,
 )
@@ -28,6 +27,8 @@ from simulate.engine.hypotheses import (
     analyse_risk_sets,
     counted_after,
     is_of_curves,
+    keys_of,
+    needs_gathering,
     prepare_weights,
 )
 from simulate.engine.kaplan_meier import arm_curves, last_follow_up
@@ -42,6 +43,7 @@ from simulate.engine.ordering import (
     unpack_counts,
 )
 from simulate.engine.philox import PURPOSE_STRATUM, SHIFT_8, draw_core, draw_uniform
+from simulate.engine.responders import count_in_arm, put_responders_in_order
 from simulate.engine.times import invert_hazards, poisson_entries, unit_exponentials
 from simulate.engine.weighted import scan_times
 from simulate.engine.workspace import Workspace
@@ -215,6 +217,8 @@ def count_arms(
     """Patients, events and dropouts of the compared arms, each three counts in one integer."""
     patients = workspace.patients
     endpoint = plan.hypotheses.endpoint[hypothesis]
+    if endpoint < 0:
+        return count_in_arm(plan, workspace, hypothesis, n_entered, cutoff), int(np.int64(0))
     return count_outcomes(
         patients.arm,
         patients.outcome[endpoint],
@@ -248,19 +252,6 @@ def segments_of(plan: Plan, hypothesis: int) -> int:
 
 
 @inlined_kernel
-def needs_gathering(plan: Plan, hypothesis: int) -> bool:
-    """Whether the patients compared are not all, or stand together by stratum."""
-    n_compared = 1 if plan.hypotheses.control_arm[hypothesis] < 0 else 2
-    return bool(plan.hypotheses.stratified[hypothesis] or plan.n_arms > n_compared)
-
-
-@inlined_kernel
-def keys_of(plan: Plan, workspace: Workspace, hypothesis: int) -> IntArray:
-    """Where `put_in_order` leaves the keys."""
-    return workspace.sorted_keys if needs_gathering(plan, hypothesis) else workspace.keys
-
-
-@inlined_kernel
 def draw_curves(
     plan: Plan, workspace: Workspace, hypothesis: int, cutoff: float
 ) -> tuple[int, int]:
@@ -277,10 +268,13 @@ def draw_curves(
 @inlined_kernel
 def order_row(plan: Plan, workspace: Workspace, row: int, n_entered: int, cutoff: float) -> None:
     """Sorted keys of the patients of a row, merged from two strata or put in order."""
+    hypothesis = plan.row_hypothesis[row]
     if plan.row_merges[row]:
         merge_strata(workspace)
+    elif plan.hypotheses.endpoint[hypothesis] < 0:
+        put_responders_in_order(plan, workspace, hypothesis, n_entered, cutoff)
     else:
-        put_in_order(plan, workspace, plan.row_hypothesis[row], n_entered, cutoff)
+        put_in_order(plan, workspace, hypothesis, n_entered, cutoff)
 
 
 @inlined_kernel

@@ -6,22 +6,27 @@ import math
 from collections.abc import Iterator
 
 from simulate.report.distributions_in_words import definition_text
+from simulate.report.states_in_words import states_in_words
 from simulate.report.wording import number, status_text, stratum_text
 from simulate.results.implied import implied_by_model
 from simulate.scenario.assessed import latent_median_range
 from simulate.scenario.assessments import Assessments
-from simulate.scenario.endpoints import Binary
+from simulate.scenario.endpoints import TIMES, Binary
 from simulate.scenario.latent import is_observed
 from simulate.scenario.marginal_effects import START, MarginalEffect, marginal_effects
 from simulate.scenario.models import Scenario
-from simulate.scenario.resolve import event_hazards, times_of
+from simulate.scenario.resolve import event_hazards
 
 
 def arms_in_words(scenario: Scenario) -> Iterator[str]:
     """Endpoints and dropout of every arm."""
     for name, arm in scenario.arms.items():
         yield f"{name} ({arm.label})" if arm.label else name
-        for endpoint in times_of(scenario):
+        if arm.states is not None:
+            yield from states_in_words(arm.states)
+        for endpoint in TIMES if arm.states is None else ():
+            if getattr(arm, endpoint) is None:
+                continue
             yield from _times(scenario, name, endpoint)
         if arm.response is not None:
             yield from _rates("response", arm.response)
@@ -123,7 +128,13 @@ def scans_text(assessments: Assessments) -> str:
         text += f", up to {assessments.window_days} days early or late"
     if assessments.missed_probability:
         text += f", each missed with probability {number(assessments.missed_probability)}"
-    return text + ("; responses need confirmation" if assessments.confirm_response else "")
+    if assessments.shift_days:
+        text += f", all of a patient's shifted by up to {assessments.shift_days} days"
+    text += "; responses need confirmation" if assessments.confirm_response else ""
+    if assessments.not_evaluable_probability:
+        probability = number(assessments.not_evaluable_probability)
+        text += f"; a patient is not evaluable with probability {probability}"
+    return text
 
 
 def _rates(label: str, table: Binary) -> Iterator[str]:

@@ -31,7 +31,7 @@ from simulate.results.characteristics import ALL, ANY, OVERALL
 from simulate.results.closed_forms import ExpectedLook, closed_form_power, expected_looks
 from simulate.results.result import Result
 from simulate.scenario.models import Scenario
-from simulate.scenario.resolve import is_assessed, times_of
+from simulate.scenario.resolve import has_states, is_assessed, times_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -136,6 +136,9 @@ def _print_twins(result: Result, console: Console) -> None:
 
 def _print_expectations(scenario: Scenario, console: Console) -> None:
     """Print what is expected at each look, by arm."""
+    if has_states(scenario):
+        say(console, "no expected counts: there are no closed forms for patients with states")
+        return
     arms = list(scenario.arms)
     times = times_of(scenario)
     by_endpoint = [expected_looks(scenario, endpoint) for endpoint in times or (None,)]

@@ -13,6 +13,7 @@ from simulate.scenario.resolve import (
     endpoint_rates,
     endpoints_of,
     event_hazards,
+    has_states,
     joint_horizon,
     progression_hazards,
     response_time_hazards,
@@ -49,7 +50,7 @@ def implied_by_model(scenario: Scenario) -> list[ImpliedByModel]:
     endpoints = endpoints_of(scenario)
     both = {PFS, OS} <= set(endpoints)
     has_response = RESPONSE in endpoints and (PFS in endpoints or OS in endpoints)
-    if not both and not has_response:
+    if has_states(scenario) or (not both and not has_response):
         return []
     first = event_hazards(scenario, PFS if PFS in endpoints else OS)
     deaths = event_hazards(scenario, OS) if both else first

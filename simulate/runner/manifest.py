@@ -17,7 +17,7 @@ from simulate.scenario.hashes import data_hash, design_hash
 from simulate.scenario.hazards import Hazard
 from simulate.scenario.load import scenario_from_dict
 from simulate.scenario.models import Scenario
-from simulate.scenario.resolve import endpoints_of
+from simulate.scenario.resolve import endpoints_of, has_states
 
 FORMAT = "simulate-run-folder"
 FORMAT_VERSION = 2
@@ -124,7 +124,7 @@ class Manifest:
 
 def _progression(scenario: Scenario) -> list[dict[str, Any]]:
     """Tables of the latent time to progression, each with the numbers of its cells by arm."""
-    if not {PFS, OS} <= set(endpoints_of(scenario)):
+    if has_states(scenario) or not {PFS, OS} <= set(endpoints_of(scenario)):
         return []
     tables: dict[Hazard, dict[str, list[int]]] = {}
     for arm, hazards in progression_of(scenario).items():

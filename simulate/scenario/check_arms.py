@@ -10,13 +10,15 @@ from itertools import product
 from simulate.scenario.assessed import Steps
 from simulate.scenario.distributions import Relative
 from simulate.scenario.draft import Draft
-from simulate.scenario.endpoints import PFS, TIMES
+from simulate.scenario.endpoints import OS, PFS, TIMES
 from simulate.scenario.hazards import Hazard
 from simulate.scenario.kinds import EndpointByStratum, EndpointDistribution, StratumDistribution
 from simulate.scenario.latent import is_observed, latent_definition, latent_table
+from simulate.scenario.models import Arm
 from simulate.scenario.reading import Finding, Path
 from simulate.scenario.references import check_name, check_selector
 from simulate.scenario.resolve import Cell, definition_in, hazard_in, hazard_of, is_in
+from simulate.scenario.states import TRANSITIONS
 from simulate.scenario.tabulation import ShapeError
 
 # A Weibull shape beyond these is a slip of the pen, and overflows in floating point.
@@ -42,7 +44,7 @@ def check_arms(draft: Draft, cells: tuple[Cell, ...] | None) -> Iterator[Finding
         What is wrong.
     """
     arms = draft.arms or {}
-    for endpoint in TIMES:
+    for endpoint in (*TIMES, *TRANSITIONS):
         yield from _check_times(endpoint, draft, cells)
     for name, arm in arms.items():
         if arm is not None and arm.dropout is not None:
@@ -54,7 +56,7 @@ def check_arms(draft: Draft, cells: tuple[Cell, ...] | None) -> Iterator[Finding
 def _check_times(endpoint: str, draft: Draft, cells: tuple[Cell, ...] | None) -> Iterator[Finding]:
     """Check the distributions of a time to an event."""
     arms = draft.arms or {}
-    given = {name: getattr(arm, endpoint) for name, arm in arms.items() if arm is not None}
+    given = {name: _table(arm, endpoint) for name, arm in arms.items() if arm is not None}
     written = {name: table for name, table in given.items() if table is not None}
     unseen = [f for name in written for f in _check_scales(endpoint, name, written[name], draft)]
     if unseen:
@@ -69,11 +71,24 @@ def _check_times(endpoint: str, draft: Draft, cells: tuple[Cell, ...] | None) ->
     if cells is not None and not wrong:
         for name, table in tables.items():
             wrong.extend(_check_coverage(endpoint, name, table, cells))
-        if not wrong and len(tables) == len(arms):
+        if not wrong and None not in arms.values():
             wrong.extend(
                 _check_circles(endpoint, tables, cells) or _check_hazards(endpoint, tables, cells)
             )
     yield from wrong
+
+
+def _table(arm: Arm, endpoint: str) -> EndpointDistribution | None:
+    """An arm's table for an endpoint, or for a transition of its states."""
+    holder = arm.states if endpoint in TRANSITIONS else arm
+    found: EndpointDistribution | None = getattr(holder, endpoint, None)
+    return found
+
+
+def path_of(arm: str, endpoint: str) -> Path:
+    """Where an arm's table for an endpoint stands, or for a transition of its states."""
+    states = ("states",) if endpoint in TRANSITIONS else ()
+    return ("arms", arm, *states, endpoint)
 
 
 def steps_of(arm: str, draft: Draft) -> Steps | None:
@@ -92,7 +107,8 @@ def _check_scales(
         if not is_observed(definition):
             continue
         if endpoint != PFS:
-            rule = "must be 'latent' or left out: deaths are seen on their day"
+            why = "deaths are seen on their day" if endpoint == OS else "no scan shows a transition"
+            rule = f"must be 'latent' or left out: {why}"
             yield Finding((*path, "scale"), rule)
         elif steps is None:
             remedy = "add [assessments] with the schedule of the scans"
@@ -108,7 +124,7 @@ def _definitions(
     endpoint: str, arm: str, table: EndpointDistribution
 ) -> Iterator[tuple[Path, Definition]]:
     """Every distribution of an arm's table, and where it stands."""
-    path = ("arms", arm, endpoint)
+    path = path_of(arm, endpoint)
     if not isinstance(table, EndpointByStratum):
         yield path, table
     for key, entry in table.by_stratum.items():
@@ -123,9 +139,14 @@ def _check_references(
         if isinstance(definition, Relative):
             others = None if draft.arms is None else [name for name in draft.arms if name != arm]
             other = definition.relative_to
-            yield from check_name(other, others, "another arm", (*path, "relative_to"))
+            unknown = list(check_name(other, others, "another arm", (*path, "relative_to")))
+            yield from unknown
+            named = (draft.arms or {}).get(other)
+            if not unknown and named is not None and _table(named, endpoint) is None:
+                rule = f"must be an arm with a table for this, and {other} has none"
+                yield Finding((*path, "relative_to"), rule)
     for key, entry in table.by_stratum.items():
-        path = ("arms", arm, endpoint, "by_stratum", key, "stratum")
+        path = (*path_of(arm, endpoint), "by_stratum", key, "stratum")
         yield from check_selector(entry.stratum, draft.strata, path)
 
 
@@ -133,7 +154,7 @@ def _check_coverage(
     endpoint: str, arm: str, table: EndpointDistribution, cells: tuple[Cell, ...]
 ) -> Iterator[Finding]:
     """Check that exactly one distribution holds in every cell."""
-    path = ("arms", arm, endpoint)
+    path = path_of(arm, endpoint)
     strata = {key: entry.stratum for key, entry in table.by_stratum.items()}
     yield from check_apart(path, strata, cells)
     for cell in cells:

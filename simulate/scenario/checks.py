@@ -9,6 +9,7 @@ from simulate.scenario.check_arms import check_arms
 from simulate.scenario.check_endpoints import check_endpoints, check_feasible
 from simulate.scenario.check_hypotheses import check_estimates, check_hypotheses, check_stopping
 from simulate.scenario.check_looks import check_analyses
+from simulate.scenario.check_states import check_states
 from simulate.scenario.draft import Draft
 from simulate.scenario.models import Factor, JointPrevalence, Randomisation
 from simulate.scenario.reading import Finding
@@ -39,7 +40,7 @@ def cross_checks(draft: Draft) -> Iterator[Finding]:
     yield from _check_factors(draft)
     if draft.joint_prevalence:
         yield from _check_joint(draft.joint_prevalence, draft, cells)
-    wrong = [*check_arms(draft, cells), *check_endpoints(draft, cells)]
+    wrong = [*check_arms(draft, cells), *check_states(draft), *check_endpoints(draft, cells)]
     yield from wrong
     if not wrong:
         yield from check_feasible(draft, cells)

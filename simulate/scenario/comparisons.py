@@ -10,7 +10,7 @@ from simulate.scenario.endpoints import TIMES
 from simulate.scenario.hazards import constant_hazard_ratio
 from simulate.scenario.hypotheses import ArmEstimate, Hypothesis
 from simulate.scenario.models import Scenario
-from simulate.scenario.resolve import event_hazards
+from simulate.scenario.resolve import event_hazards, has_states
 
 
 class Comparison(NamedTuple):
@@ -76,7 +76,7 @@ def constant_log_hazard_ratio(scenario: Scenario, hypothesis: str) -> float | No
     control hazard: otherwise the hazard ratio over all patients changes with time.
     """
     chosen = scenario.hypotheses[hypothesis]
-    if chosen.arms.control is None or chosen.endpoint not in TIMES:
+    if chosen.arms.control is None or chosen.endpoint not in TIMES or has_states(scenario):
         return None
     hazards = event_hazards(scenario, chosen.endpoint)
     experimental = hazards[chosen.arms.experimental]

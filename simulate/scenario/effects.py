@@ -9,11 +9,17 @@ import numpy as np
 
 from simulate.scenario.binary_tests import ExactBinomialTest, ProportionsTest
 from simulate.scenario.comparisons import constant_log_hazard_ratio
-from simulate.scenario.endpoints import PFS, RESPONSE, TIMES
+from simulate.scenario.endpoints import OBSERVED, PFS, RESPONSE, TIMES
 from simulate.scenario.hazards import FloatArray, Hazard
-from simulate.scenario.hypotheses import ArmEstimate, Hypothesis
+from simulate.scenario.hypotheses import DESCRIPTIVE, ArmEstimate, Hypothesis
 from simulate.scenario.models import Scenario
-from simulate.scenario.resolve import endpoint_rates, event_hazards, is_assessed, strata_cells
+from simulate.scenario.resolve import (
+    endpoint_rates,
+    event_hazards,
+    has_states,
+    is_assessed,
+    strata_cells,
+)
 from simulate.scenario.survival_tests import (
     LandmarkTest,
     LogrankTest,
@@ -41,13 +47,16 @@ def true_value(scenario: Scenario, name: str) -> float | None:
     -------
     float or None
         On the scale of the estimate, over all strata; of a rate, the eventual one. None where there
-        is no single value, or it is one seen through scans. An infinite median is infinite.
+        is no single value, it is one seen through scans or depends on the follow-up, or patients go
+        through states. An infinite median is infinite.
     """
-    if name in scenario.estimates:
-        estimate = scenario.estimates[name]
-        return None if _is_seen(scenario, estimate.endpoint) else _of_estimate(scenario, estimate)
-    hypothesis = scenario.hypotheses[name]
-    test = hypothesis.test
+    chosen = scenario.estimates.get(name) or scenario.hypotheses[name]
+    if has_states(scenario) and chosen.endpoint not in scenario.binary_endpoints:
+        return None
+    if isinstance(chosen, ArmEstimate):
+        is_open = chosen.kind in DESCRIPTIVE or _is_seen(scenario, chosen.endpoint)
+        return None if is_open else _of_estimate(scenario, chosen)
+    hypothesis, test = chosen, chosen.test
     if _is_seen(scenario, hypothesis.endpoint) and test.effect != "log_hazard_ratio":
         return None
     if test.effect == "log_hazard_ratio":
@@ -58,8 +67,8 @@ def true_value(scenario: Scenario, name: str) -> float | None:
 
 
 def _is_seen(scenario: Scenario, endpoint: str) -> bool:
-    """Whether an endpoint is seen through scans."""
-    return endpoint in {PFS, RESPONSE} and is_assessed(scenario)
+    """Whether an endpoint is seen through scans, or made of what is observed."""
+    return endpoint in OBSERVED or (endpoint in {PFS, RESPONSE} and is_assessed(scenario))
 
 
 def null_value(hypothesis: Hypothesis) -> float:
@@ -86,9 +95,13 @@ def null_holds(scenario: Scenario, hypothesis: str) -> bool | None:
     """
     chosen = scenario.hypotheses[hypothesis]
     test = chosen.test
+    if has_states(scenario) and chosen.endpoint not in scenario.binary_endpoints:
+        return None
     if chosen.endpoint in TIMES and test.effect in {"log_hazard_ratio", "none"}:
         log_hr = constant_log_hazard_ratio(scenario, hypothesis)
         return None if log_hr is None else log_hr > math.log(null_value(chosen)) - _ROUNDING
+    if chosen.endpoint in OBSERVED:
+        return None
     if isinstance(test, ProportionsTest):
         return _difference(scenario, chosen) < test.null_difference + _ROUNDING
     if test.effect in {"rate"}:

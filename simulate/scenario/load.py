@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
+from pathlib import Path as FilePath
 from typing import Any
 
 from simulate.errors import Problem, ScenarioError
 from simulate.scenario.checks import cross_checks
-from simulate.scenario.draft import read_draft
+from simulate.scenario.draft import Draft, read_draft
+from simulate.scenario.ensembles import read_ensemble
 from simulate.scenario.files import Tables, is_evidence, raise_findings, read_tables, tables_of
 from simulate.scenario.models import Scenario
-from simulate.scenario.reading import Reading
+from simulate.scenario.reading import Finding, Path, Reading
+from simulate.scenario.states import States
 
 
 def load_scenario(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Scenario:
@@ -70,7 +73,33 @@ def _build(tables: Tables) -> Scenario:
     # Data that is no tree of tables says nothing about the tables that it lacks.
     raise_findings(reading, tables.places, tables.problems if reading.findings else ())
     draft = read_draft(reading)
+    draft = with_ensembles(draft, FilePath(tables.places.file).parent, reading)
     for finding in cross_checks(draft):
         reading.add(finding)
     raise_findings(reading, tables.places, tables.problems)
     return Scenario(**{piece.name: getattr(draft, piece.name) for piece in fields(draft)})
+
+
+def with_ensembles(draft: Draft, folder: FilePath, reading: Reading) -> Draft:
+    """Fill the members of the ensembles that arms name by their files, relative to ``folder``."""
+    arms = dict(draft.arms or {})
+    for name, arm in arms.items():
+        states = None if arm is None else arm.states
+        if arm is None or states is None or states.ensemble is None or states.members:
+            continue
+        path: Path = ("arms", name, "states", "ensemble")
+        try:
+            found = read_ensemble(folder / states.ensemble)
+            filled = States.model_validate({**_set_in(states), **found.as_tables()})
+        except ValueError as error:
+            remedy = "simulate calibrate writes one from an evidence file"
+            reading.add(Finding(path, str(error), remedy=remedy))
+            arms[name] = None
+        else:
+            arms[name] = arm.model_copy(update={"states": filled})
+    return replace(draft, arms=arms) if arms else draft
+
+
+def _set_in(states: States) -> dict[str, Any]:
+    """The keys that a table of states sets."""
+    return {name: getattr(states, name) for name in states.model_fields_set}

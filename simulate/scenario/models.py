@@ -8,10 +8,20 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from simulate.scenario.assessments import Assessments
 from simulate.scenario.distributions import steps_in_order
-from simulate.scenario.endpoints import Binary, BinaryEndpoint, Correlations, Response
+from simulate.scenario.endpoints import (
+    BUILT_IN,
+    OS,
+    PFS,
+    RESPONSE,
+    Binary,
+    BinaryEndpoint,
+    Correlations,
+    Response,
+)
 from simulate.scenario.hypotheses import ArmEstimate, Hypothesis
 from simulate.scenario.kinds import DropoutDistribution, EndpointDistribution
 from simulate.scenario.looks import Analysis
+from simulate.scenario.states import STABLE_TO_RESPONSE, TO_DEATH, States
 from simulate.scenario.tables import (
     MAX_PATIENTS,
     Name,
@@ -50,6 +60,11 @@ class Arm(Sourced):
         default=None, description="Overall survival: time from randomisation to death."
     )
     response: Response | None = Field(default=None, description="Objective response.")
+    states: States | None = Field(
+        default=None,
+        description="A multi-state model, from which progression-free and overall survival and "
+        "response follow, instead of their tables.",
+    )
     binary: dict[Name, Binary] = Field(
         default={}, description="Rates of the further binary endpoints, by their names."
     )
@@ -59,6 +74,19 @@ class Arm(Sourced):
     assessments: Assessments | None = Field(
         default=None, description="When this arm is scanned, if not as the others are."
     )
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """Endpoints that the arm has, but for the binary ones beside response."""
+        if self.states is None:
+            return tuple(name for name in BUILT_IN if getattr(self, name) is not None)
+        given = self.states.given
+        dies = any(name in given for name in TO_DEATH)
+        return (
+            PFS,
+            *((OS,) if dies else ()),
+            *((RESPONSE,) if STABLE_TO_RESPONSE in given else ()),
+        )
 
 
 class Factor(Sourced):

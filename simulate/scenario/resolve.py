@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from simulate.scenario.composite import Composite
 from simulate.scenario.distributions import Exponential, PiecewiseExponential, Relative, Weibull
-from simulate.scenario.endpoints import BUILT_IN, OS, PFS, RESPONSE, TIMES, Binary
+from simulate.scenario.endpoints import BUILT_IN, OBSERVED, OS, PFS, RESPONSE, TIMES, Binary
 from simulate.scenario.figures import composite_of, with_stated
 from simulate.scenario.hazards import Hazard
 from simulate.scenario.kinds import (
@@ -25,6 +25,7 @@ from simulate.scenario.kinds import (
 from simulate.scenario.latent import latent_table
 from simulate.scenario.models import Factor, JointPrevalence, Scenario
 from simulate.scenario.progression import LatentProgression, latent_progression
+from simulate.scenario.states import STABLE_TO_PROGRESSION, STABLE_TO_RESPONSE
 from simulate.scenario.tabulation import RealFunction, marginal_hazard
 
 
@@ -135,7 +136,7 @@ def event_hazards(
     Returns
     -------
     dict of str to tuple of Hazard
-        By arm, one hazard a cell, in the order of `strata_cells`.
+        By arm, one hazard a cell, in the order of `strata_cells`; arms with states are left out.
     """
     tables = endpoint_tables(scenario, endpoint)
     cells = strata_cells(scenario)
@@ -146,12 +147,13 @@ def event_hazards(
 
 
 def endpoint_tables(scenario: Scenario, endpoint: str) -> dict[str, EndpointDistribution]:
-    """Tables of the arms for an endpoint, with latent figures in place of observed ones."""
+    """Tables of the arms without states, with latent figures in place of observed ones."""
     found = {}
     for name, arm in scenario.arms.items():
         chosen = arm.assessments or scenario.assessments
         steps = None if chosen is None else chosen.steps_in_days
-        found[name] = latent_table(getattr(arm, endpoint), steps)
+        if arm.states is None:
+            found[name] = latent_table(getattr(arm, endpoint), steps)
     return found
 
 
@@ -209,9 +211,71 @@ def composite_in(
 
 def endpoints_of(scenario: Scenario) -> tuple[str, ...]:
     """Names of the endpoints of a scenario: PFS, OS, response, then the binary ones."""
-    arm = next(iter(scenario.arms.values()))
-    built_in = (name for name in BUILT_IN if getattr(arm, name) is not None)
+    arms = scenario.arms.values()
+    built_in = (name for name in BUILT_IN if all(name in arm.endpoints for arm in arms))
     return (*built_in, *scenario.binary_endpoints)
+
+
+def has_states(scenario: Scenario) -> bool:
+    """Whether patients go through the states of a multi-state model."""
+    return any(arm.states is not None for arm in scenario.arms.values())
+
+
+def n_members(scenario: Scenario) -> int:
+    """Number of truths that the trials take in turn: members of the ensembles; else 1."""
+    return max(1 if arm.states is None else arm.states.n_members for arm in scenario.arms.values())
+
+
+def transition_hazards(
+    scenario: Scenario,
+    transition: str,
+    log: RealFunction = math.log,
+    exp: RealFunction = math.exp,
+) -> dict[str, tuple[Hazard | None, ...]]:
+    """Hazards of a transition of the multi-state model, discounted, where no ensemble has it.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        A scenario with arms that have states.
+    transition : str
+        One of `simulate.scenario.states.TRANSITIONS`.
+    log, exp : callable
+        Natural logarithm and exponential of one float.
+
+    Returns
+    -------
+    dict of str to tuple of Hazard or None
+        By arm, one a cell, in the order of `strata_cells`; None where it never happens. An arm
+        with nothing but PFS progresses with that hazard, and does not respond or die.
+    """
+    cells = strata_cells(scenario)
+    plain = {name: arm for name, arm in scenario.arms.items() if arm.states is None}
+    tables = {
+        name: table
+        for name, arm in scenario.arms.items()
+        if arm.states is not None and (table := getattr(arm.states, transition)) is not None
+    }
+    never: tuple[Hazard | None, ...] = (None,) * len(cells)
+    found = dict.fromkeys(scenario.arms, never)
+    for name in tables:
+        states = scenario.arms[name].states
+        assert states is not None
+        discount = 1.0 if transition == STABLE_TO_RESPONSE else states.discount
+        found[name] = tuple(
+            hazard_in(tables, name, cell.levels, log, exp).times(1.0 / discount) for cell in cells
+        )
+    if transition == STABLE_TO_PROGRESSION and plain:
+        own = event_hazards(scenario, PFS, log, exp)
+        found.update({name: own[name] for name in plain})
+    return found
+
+
+def observed_endpoints(scenario: Scenario) -> tuple[str, ...]:
+    """Names of the observed endpoints that hypotheses and estimates of a scenario are about."""
+    named = {hypothesis.endpoint for hypothesis in scenario.hypotheses.values()}
+    named |= {estimate.endpoint for estimate in scenario.estimates.values()}
+    return tuple(name for name in OBSERVED if name in named)
 
 
 def times_of(scenario: Scenario) -> tuple[str, ...]:

@@ -20,6 +20,8 @@ PURPOSES = {
     "response": 4,
     "binary": 5,
     "visit": 6,
+    "states": 7,
+    "assessed": 8,
 }
 
 Words = tuple[int, int, int, int]

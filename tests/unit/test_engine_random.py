@@ -146,6 +146,8 @@ def test_purposes_are_documented_and_fixed() -> None:
         "response": engine.PURPOSE_RESPONSE,
         "binary": engine.PURPOSE_BINARY,
         "visit": engine.PURPOSE_VISIT,
+        "states": engine.PURPOSE_STATES,
+        "assessed": engine.PURPOSE_ASSESSED,
     }
     assert numbers == PURPOSES
     documented = documented_purposes(engine)

@@ -10,22 +10,29 @@ import numpy as np
 from simulate.engine.arrays import Course, Hazards, Schedule
 from simulate.engine.visits import ArmSchedule, new_schedule
 from simulate.runner.pack.hazards import pack_hazards
+from simulate.runner.pack.states import pack_transition
 from simulate.runner.pack.values import exp, floats, log
-from simulate.scenario.endpoints import OS, PFS, RESPONSE, TIMES
+from simulate.scenario.endpoints import DISEASE_CONTROL, OS, PFS, RESPONSE, TIMES
 from simulate.scenario.hazards import Hazard
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import (
     endpoint_rates,
     endpoints_of,
     event_hazards,
+    has_states,
     is_assessed,
+    observed_endpoints,
     progression_hazards,
     response_time_hazards,
     strata_cells,
 )
+from simulate.scenario.states import STABLE_TO_PROGRESSION
 
 Progression = Mapping[str, Sequence[Hazard]]
 """Hazards of the latent time to progression by arm, one a cell."""
+
+# All three are there, whether the scenario's endpoints or not.
+ROWS_OF_STATES = {PFS: 0, OS: 1, RESPONSE: 2}
 
 
 def pack_course(scenario: Scenario, progression: Progression | None = None) -> Course:
@@ -34,7 +41,8 @@ def pack_course(scenario: Scenario, progression: Progression | None = None) -> C
     cells = strata_cells(scenario)
     endpoints = endpoints_of(scenario)
     numbers = endpoint_numbers(scenario)
-    has_both = {PFS, OS} <= set(endpoints)
+    in_states = has_states(scenario)
+    has_both = {PFS, OS} <= set(endpoints) and not in_states
 
     def packed(by_arm: Mapping[str, Sequence[Hazard | None]]) -> Hazards:
         return pack_hazards([by_arm[arm][c] for arm in arms for c in range(len(cells))])
@@ -47,27 +55,32 @@ def pack_course(scenario: Scenario, progression: Progression | None = None) -> C
     first: Mapping[str, Sequence[Hazard | None]] = nobody
     if has_both:
         first = progression_of(scenario) if progression is None else progression
-    elif first_endpoints := [name for name in TIMES if name in endpoints]:
+    elif first_endpoints := [name for name in TIMES if name in endpoints and not in_states]:
         first = event_hazards(scenario, first_endpoints[0], log=log, exp=exp)
     deaths = event_hazards(scenario, OS, log=log, exp=exp) if has_both else nobody
-    has_response = RESPONSE in endpoints
+    has_response = RESPONSE in endpoints and not in_states
+    has_control = DISEASE_CONTROL in numbers
     times = response_time_hazards(scenario, log=log, exp=exp) if has_response else nobody
     binary = list(scenario.binary_endpoints.values())
     loadings = _loadings(scenario)
     with_response = [endpoint.response_correlation for endpoint in binary]
+    built_in = 3 if in_states else 1 + int(has_both) + int(has_response)
     return Course(
-        n_endpoints=1 + int(has_both) + int(has_response) + len(binary),
-        first_event=packed(first),
+        n_endpoints=built_in + int(has_control) + len(binary),
+        first_event=pack_transition(scenario, STABLE_TO_PROGRESSION)
+        if in_states
+        else packed(first),
         first_endpoint=min(numbers.values()),
-        has_deaths=int(has_both),
+        has_deaths=int(has_both or in_states),
         deaths=packed(deaths),
-        response=numbers.get(RESPONSE, -1),
+        response=ROWS_OF_STATES[RESPONSE] if in_states else numbers.get(RESPONSE, -1),
         response_rate=floats(rates(RESPONSE) if has_response else [0.0] * (len(arms) * len(cells))),
         response_times=packed(times),
         needs_scores=int(any([loadings[0], loadings[2], loadings[3], *with_response])),
         loadings=floats(loadings),
         is_assessed=int(is_assessed(scenario)),
         schedule=_schedule(scenario),
+        disease_control=numbers.get(DISEASE_CONTROL, -1),
         n_binary=len(binary),
         binary_rate=np.array(
             [rates(name) for name in scenario.binary_endpoints], dtype=np.float64
@@ -96,6 +109,8 @@ def _schedule(scenario: Scenario) -> Schedule:
                 chosen.window_days,
                 chosen.missed_probability,
                 chosen.confirm_response,
+                chosen.shift_days,
+                chosen.not_evaluable_probability,
             )
         )
     return new_schedule(arms)
@@ -103,10 +118,18 @@ def _schedule(scenario: Scenario) -> Schedule:
 
 def endpoint_numbers(scenario: Scenario) -> dict[str, int]:
     """Row of each endpoint in the engine's arrays; row 0 is the first event, if there is one."""
-    endpoints = endpoints_of(scenario)
+    binary = list(scenario.binary_endpoints)
+    endpoints = [name for name in endpoints_of(scenario) if name not in binary]
+    has_control = DISEASE_CONTROL in observed_endpoints(scenario)
+    if has_states(scenario):
+        rows = {name: n for name, n in ROWS_OF_STATES.items() if name in endpoints}
+        others = [*([DISEASE_CONTROL] if has_control else []), *binary]
+        return rows | {name: len(ROWS_OF_STATES) + i for i, name in enumerate(others)}
+    if has_control:
+        endpoints.append(DISEASE_CONTROL)
     # Without PFS and OS, row 0 is that of an event that never happens.
     first = 0 if set(TIMES) & set(endpoints) else 1
-    return {name: first + i for i, name in enumerate(endpoints)}
+    return {name: first + i for i, name in enumerate([*endpoints, *binary])}
 
 
 def _loadings(scenario: Scenario) -> tuple[float, float, float, float, float]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-from simulate.engine.arrays import Hazards
+import numpy as np
+
+from simulate.engine.arrays import FloatArray, Hazards
+from simulate.engine.times import weibull_scales
 from simulate.runner.pack.values import exp, floats, integers, inverse, log
 from simulate.scenario.hazards import Hazard
+from simulate.scenario.states import ENSEMBLE_MONTHS
 
 
 def pack_hazards(hazards: Sequence[Hazard | None]) -> Hazards:
@@ -40,6 +45,75 @@ def pack_hazards(hazards: Sequence[Hazard | None]) -> Hazards:
         all_linear=int(all(linear)),
         never=int(all(hazard is None for hazard in hazards)),
     )
+
+
+class WeibullMembers(NamedTuple):
+    """Weibull hazards of an ensemble, each (n_members,): shape, cumulative hazard at 12 months."""
+
+    shape: FloatArray
+    cumulative: FloatArray
+
+
+def pack_members(
+    hazards: Sequence[Hazard | None], members: Mapping[int, WeibullMembers], n_members: int
+) -> Hazards:
+    """Arrays of the hazards of all members, one after the other.
+
+    Parameters
+    ----------
+    hazards : sequence of Hazard or None
+        One a cell; None where nobody ever has the event.
+    members : mapping of int to WeibullMembers
+        Hazards that differ by member, by the number of the cell.
+    n_members : int
+        Number of members.
+    """
+    same = pack_hazards(hazards)
+    if n_members == 1 and not members:
+        return same
+    n_cells = len(hazards)
+    # Pieces are numbered within the member where there is one a cell, else throughout.
+    n_copies = n_members if same.single_rates else 1
+    clock, cumulative, inverse_slope = (
+        np.tile(column, n_copies) for column in (same.clock, same.cumulative, same.inverse_slope)
+    )
+    first, stop = (
+        np.tile(column, (n_members, 1)) for column in (same.first_piece, same.stop_piece)
+    )
+    scale, inverse_shape = (
+        np.tile(column, (n_members, 1)) for column in (same.scale, same.inverse_shape)
+    )
+    for cell, weibull in members.items():
+        scale[:, cell], inverse_shape[:, cell], slope = _weibull_members(weibull)
+        if same.single_rates:
+            inverse_slope.reshape(n_members, n_cells)[:, cell] = slope
+            continue
+        first[:, cell] = len(clock) + np.arange(n_members)
+        stop[:, cell] = first[:, cell] + 1
+        nothing = np.zeros(n_members)
+        clock, cumulative = np.append(clock, nothing), np.append(cumulative, nothing)
+        inverse_slope = np.append(inverse_slope, slope)
+    return same._replace(
+        first_piece=first.reshape(-1),
+        stop_piece=stop.reshape(-1),
+        clock=clock,
+        cumulative=cumulative,
+        inverse_slope=inverse_slope,
+        scale=scale.reshape(-1),
+        inverse_shape=inverse_shape.reshape(-1),
+        all_linear=int(bool((inverse_shape == 1.0).all())),
+        never=int(same.never and not members),
+    )
+
+
+def _weibull_members(weibull: WeibullMembers) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Scale, one over the shape and one over the slope on the clock; see `_pieces`."""
+    inverse_shape = 1.0 / weibull.shape
+    scale = np.empty(len(inverse_shape))
+    weibull_scales(ENSEMBLE_MONTHS, weibull.cumulative, inverse_shape, len(scale), scale)
+    linear = weibull.shape == 1.0
+    slope = np.where(linear, ENSEMBLE_MONTHS / weibull.cumulative, 1.0)
+    return np.where(linear, 1.0, scale), inverse_shape, slope
 
 
 def _pieces(hazard: Hazard) -> Iterator[tuple[float, float, float]]:

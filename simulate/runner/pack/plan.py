@@ -20,12 +20,13 @@ from simulate.runner.pack.course import Progression, pack_course
 from simulate.runner.pack.hazards import pack_hazards
 from simulate.runner.pack.hypotheses import pack_hypotheses
 from simulate.runner.pack.looks import Nodes
+from simulate.runner.pack.states import pack_states
 from simulate.runner.pack.values import exp, floats, integers, inverse, log
 from simulate.scenario.comparisons import Comparison, arms_of, planned, planned_comparisons
-from simulate.scenario.endpoints import TIMES
+from simulate.scenario.endpoints import OF_RESPONDERS, TIMES
 from simulate.scenario.hypotheses import Hypothesis
 from simulate.scenario.models import Scenario
-from simulate.scenario.resolve import dropout_hazards, strata_cells
+from simulate.scenario.resolve import dropout_hazards, has_states, n_members, strata_cells
 from simulate.scenario.survival_tests import MaxComboTest, OfCurves, WeightedLogrankTest
 
 
@@ -70,7 +71,10 @@ def pack(scenario: Scenario, progression: Progression | None = None) -> Plan:
         stratum_upper=_upper_limits([cell.prevalence for cell in cells]),
         arrangements=_arrangements(scenario),
         within_strata=int(scenario.randomisation.within_strata),
+        n_members=n_members(scenario),
         course=pack_course(scenario, progression),
+        has_states=int(has_states(scenario)),
+        states=pack_states(scenario),
         dropouts=pack_hazards([dropouts[arm] for arm in arms for _ in cells]),
         maximum_follow_up=math.inf if follow_up is None else follow_up.maximum_months,
         first_node=integers(nodes.first),
@@ -119,7 +123,7 @@ def _needs(scenario: Scenario, row: Comparison) -> _Needs:
     months = chosen if test is None else test
     arms, endpoint = arms_of(chosen), chosen.endpoint
     counts = (row.analysis, endpoint, arms, getattr(months, "minimum_follow_up_months", None))
-    of_times = endpoint in TIMES
+    of_times = endpoint in (*TIMES, *OF_RESPONDERS)
     of_curves = of_times and (test is None or isinstance(test, OfCurves))
     order = Order(row.analysis, endpoint, arms, test is not None and test.stratified)
     is_weighted = isinstance(test, WeightedLogrankTest | MaxComboTest)
