@@ -158,8 +158,7 @@ def published_trial(evidence: Evidence, figure: Median, shape: float, median: fl
     Returns
     -------
     Scenario
-        Of one arm; the estimate is of the data at the cutoff. A shift of all scans of a patient is
-        taken for a window of each.
+        Of one arm; the estimate is of the data at the cutoff.
     """
     endpoint, arm = figure.endpoint, evidence.trial.arm
     seen = evidence.assessments if endpoint == "pfs" else None
@@ -173,13 +172,7 @@ def published_trial(evidence: Evidence, figure: Median, shape: float, median: fl
             "title": evidence.title,
             "purpose": "One replicate of the published trial.",
             "arms": {arm: {endpoint: times, "dropout": loss if evidence.loss_rate else None}},
-            "assessments": None
-            if seen is None
-            else {
-                "schedule": [step.model_dump() for step in seen.schedule],
-                "window_days": max(seen.window_days, seen.shift_days),
-                "missed_probability": seen.missed_probability,
-            },
+            "assessments": None if seen is None else _scans(evidence, seen),
             "accrual": {
                 "patients": evidence.trial.patients,
                 "arrivals": "evenly_spaced",
@@ -194,3 +187,10 @@ def published_trial(evidence: Evidence, figure: Median, shape: float, median: fl
             "simulation": {"trials": 1, "seed": evidence.calibration.seed},
         }
     )
+
+
+def _scans(evidence: Evidence, seen: Assessments) -> dict[str, object]:
+    """Table of assessments of a scenario without response."""
+    kept = ("schedule", "window_days", "shift_days", "missed_probability")
+    not_evaluable = evidence.n_not_evaluable / evidence.trial.patients
+    return seen.model_dump(include=set(kept)) | {"not_evaluable_probability": not_evaluable}
