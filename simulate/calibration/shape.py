@@ -13,7 +13,7 @@ from simulate.errors import CalibrationError
 
 FloatArray = NDArray[np.float64]
 
-SHAPES = tuple(float(shape) for shape in np.round(np.geomspace(0.2, 3.2, 19), 3))
+SHAPES = tuple(float(shape) for shape in np.round(np.geomspace(0.15, 3.5, 21), 3))
 # True medians tried at each shape, in standard errors of the logarithm of a median.
 DEVIATIONS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 BATCHES = 10
