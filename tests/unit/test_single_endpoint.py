@@ -215,7 +215,7 @@ def test_shape_of_the_published_trial(litespark: Evidence) -> None:
         weibull_shape(litespark, "os_median")
 
 
-@pytest.mark.slow
+@pytest.mark.validate
 @pytest.mark.parametrize("true", [0.6, 1.0])
 def test_shapes_of_simulated_trials_are_covered(litespark: Evidence, true: float) -> None:
     """Published figures made from trials at a known shape lead back to it."""
@@ -233,7 +233,12 @@ def test_shapes_of_simulated_trials_are_covered(litespark: Evidence, true: float
         update = {"months": round(median, 1), "interval_months": (round(low, 1), upper)}
         one = figure.model_copy(update=update)
         evidence = litespark.model_copy(update={"figures": {"pfs": one}})
-        found = weibull_shape(evidence, "pfs", trials=200)
+        try:
+            found = weibull_shape(evidence, "pfs", trials=500)
+        except CalibrationError:
+            # Too rare a pattern for so few trials; not to tell a shape is not to cover it.
+            covered.append(False)
+            continue
         covered.append(found.lower <= true <= found.upper)
     assert len(covered) == 40
     # Binomial, 40 at 0.95: 33 or fewer have probability 0.003.
