@@ -42,8 +42,9 @@ peers: $(VENV)/installed ## Run the same trials in R packages, where installed, 
 picture: $(VENV)/installed ## Draw the picture of the README
 	$(BIN)/simulate run $(SCENARIO) --figure docs/images/belzutifan-vs-sunitinib.png --quiet
 
-schema: $(VENV)/installed ## Write the JSON Schema that editors use
+schema: $(VENV)/installed ## Write the JSON Schemas that editors use
 	$(BIN)/simulate schema > docs/scenario-schema-v1.json
+	$(BIN)/simulate schema --evidence > docs/evidence-schema-v1.json
 
 clean: ## Remove the virtual environment
 	rm -rf $(VENV)

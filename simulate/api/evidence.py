@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from simulate.calibration.evidence import Evidence
 from simulate.calibration.figures import AnyFigure, Median, months_of
-from simulate.calibration.shape import FloatArray, Replicates, Shape, shape_by_simulation
-from simulate.errors import Problem, ScenarioError
+from simulate.calibration.shape import Medians, Shape, shape_by_simulation
+from simulate.calibration.single import LOG_2, expected_events
+from simulate.errors import CalibrationError, Problem, ScenarioError
 from simulate.runner.execute import Block, simulate_block
 from simulate.runner.pack import pack
-from simulate.scenario.assessed import DAYS_PER_MONTH, last_scan
+from simulate.scenario.assessed import DAYS_PER_MONTH, last_scan, scans_around
+from simulate.scenario.assessments import Assessments
 from simulate.scenario.load import scenario_from_dict
 from simulate.scenario.models import Scenario
 
-LOG_LOG_2 = math.log(math.log(2.0))
-# A published time is read on both sides: replicates have no scan on the very day.
-EITHER_SIDE = 0.5
-FARTHEST = 4.0
+# Without scans replicates count whose median is within so much of the published one.
+NEAR = 0.05
+LEAST_NEAR = 0.5
 
 
-def weibull_shape(evidence: Evidence, name: str, trials: int = 4000) -> Shape:
+def weibull_shape(evidence: Evidence, name: str, trials: int = 2000) -> Shape:
     """Weibull shape of an endpoint from its published median and interval, by simulation.
 
     Parameters
@@ -32,7 +31,7 @@ def weibull_shape(evidence: Evidence, name: str, trials: int = 4000) -> Shape:
     name : str
         Name of a median of pfs or os, reached, with a lower limit.
     trials : int
-        Simulated trials at each shape of the grid.
+        Simulated trials at each shape and true median of the grid.
 
     Returns
     -------
@@ -42,26 +41,47 @@ def weibull_shape(evidence: Evidence, name: str, trials: int = 4000) -> Shape:
     ------
     ScenarioError
         If the figure is no such median.
+    CalibrationError
+        If hardly any simulated trial is like the published one.
     """
     figure = evidence.figures.get(name)
     limits = _limits(figure)
     if not isinstance(figure, Median) or limits is None:
         rule = "must be a median of pfs or os that is reached, with a lower limit"
         raise ScenarioError([Problem(f"figures.{name}", rule)])
-    from scipy.special import ndtri  # noqa: PLC0415 - slow to import
+    seen = evidence.assessments if figure.endpoint == "pfs" else None
+    tolerances = tuple(near_months(month, seen) for month in limits)
+    centre = latent_median(evidence, limits[0]) if figure.endpoint == "pfs" else limits[0]
+    events = expected_events(evidence, LOG_2 / limits[0])
 
-    quantile = float(ndtri(0.5 + 0.5 * figure.level))
-    aims = zip(limits, (0.0, quantile, -quantile), strict=True)
-    months, targets = zip(*(pair for pair in aims if math.isfinite(pair[0])), strict=True)
+    def simulate(shape: float, ratio: float) -> Medians:
+        scenario = published_trial(evidence, figure, shape, ratio * centre)
+        rows = simulate_block(pack(scenario), evidence.calibration.seed, Block(0, trials))
+        return Medians(rows.estimate[:, 0], rows.lower[:, 0], rows.upper[:, 0])
 
-    def simulate(shape: float) -> Replicates:
-        scenario = _replicate(evidence, shape, figure, months)
-        block = Block(0, trials)
-        rows = simulate_block(pack(scenario), evidence.calibration.seed, block)
-        z = _z(rows.estimate[:, :-1], rows.se[:, :-1])
-        return Replicates(0.5 * (z[:, 0::2] + z[:, 1::2]).T, ~np.isfinite(rows.upper[:, -1]))
+    return shape_by_simulation(simulate, limits, tolerances, 1.0 / math.sqrt(events))
 
-    return shape_by_simulation(simulate, targets, math.isinf(limits[2]))
+
+def weibull_shapes(evidence: Evidence) -> dict[str, Shape | None]:
+    """Shape from every median that has one, by the name of the median.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Evidence as loaded.
+
+    Returns
+    -------
+    dict of str to Shape or None
+        None where hardly any simulated trial is like the published one.
+    """
+    found: dict[str, Shape | None] = {}
+    for name in medians_with_limits(evidence):
+        try:
+            found[name] = weibull_shape(evidence, name)
+        except CalibrationError:
+            found[name] = None
+    return found
 
 
 def medians_with_limits(evidence: Evidence) -> list[str]:
@@ -90,12 +110,25 @@ def _limits(figure: AnyFigure | None) -> tuple[float, float, float] | None:
     return (median, lower, upper) if math.isfinite(median) else None
 
 
-def _z(survival: FloatArray, se: FloatArray) -> FloatArray:
-    """z(t) of `Replicates`, clipped; NaN where the curve is 0 or 1 or does not go so far."""
-    inside = (survival > 0.0) & (survival < 1.0)
-    s = np.where(inside, survival, 0.5)
-    z = (LOG_LOG_2 - np.log(-np.log(s))) * s * -np.log(s) / np.where(inside, se, 1.0)
-    return np.where(inside, np.clip(z, -FARTHEST, FARTHEST), np.nan)
+def near_months(month: float, seen: Assessments | None) -> float:
+    """How near a replicate's time must be to a published one: so that the nearest scan counts.
+
+    Parameters
+    ----------
+    month : float
+        The published time; infinite for one that is not reached.
+    seen : Assessments or None
+        When patients are scanned.
+
+    Returns
+    -------
+    float
+        Half the months between the scans before and after it; without scans a twentieth of it.
+    """
+    if math.isinf(month) or seen is None:
+        return max(LEAST_NEAR, NEAR * month)
+    before, after = scans_around(month, seen.steps_in_days)
+    return 0.5 * (after - before)
 
 
 def latent_median(evidence: Evidence, month: float) -> float:
@@ -110,36 +143,36 @@ def latent_median(evidence: Evidence, month: float) -> float:
     return 0.5 * (scan + float(last_scan(math.nextafter(scan, 0.0), steps)))
 
 
-def _replicate(
-    evidence: Evidence, shape: float, figure: Median, months: tuple[float, ...]
-) -> Scenario:
-    """Scenario of the trial with one Weibull endpoint; rows: both sides of months, the median."""
+def published_trial(evidence: Evidence, figure: Median, shape: float, median: float) -> Scenario:
+    """Scenario of the published trial with one Weibull endpoint and its median as an estimate.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Evidence as loaded.
+    figure : Median
+        Its endpoint and the level of its limits.
+    shape, median : float
+        Of the latent times; months.
+
+    Returns
+    -------
+    Scenario
+        Of one arm; the estimate is of the data at the cutoff.
+    """
     endpoint, arm = figure.endpoint, evidence.trial.arm
     seen = evidence.assessments if endpoint == "pfs" else None
-    centre = latent_median(evidence, months[0]) if endpoint == "pfs" else months[0]
     steps = evidence.follow_up.accrual_steps(evidence.trial.patients)
-    at = [month + side for month in months for side in (-EITHER_SIDE, EITHER_SIDE)]
-    common = {"endpoint": endpoint, "arm": arm}
-    estimates: dict[str, dict[str, object]] = {
-        f"at_{i}": common | {"kind": "survival", "at_months": max(month, 0.01)}
-        for i, month in enumerate(at)
-    }
-    estimates["median"] = common | {"kind": "median", "level": figure.level}
-    times = {"distribution": "weibull", "shape": shape, "median_months": centre}
+    times = {"distribution": "weibull", "shape": shape, "median_months": median}
     loss = {"distribution": "exponential", "rate_per_month": evidence.loss_rate}
+    estimate = {"endpoint": endpoint, "arm": arm, "kind": "median", "level": figure.level}
     return scenario_from_dict(
         {
             "schema_version": 1,
             "title": evidence.title,
             "purpose": "One replicate of the published trial.",
             "arms": {arm: {endpoint: times, "dropout": loss if evidence.loss_rate else None}},
-            "assessments": None
-            if seen is None
-            else {
-                "schedule": [step.model_dump() for step in seen.schedule],
-                "window_days": max(seen.window_days, seen.shift_days),
-                "missed_probability": seen.missed_probability,
-            },
+            "assessments": None if seen is None else _scans(evidence, seen),
             "accrual": {
                 "patients": evidence.trial.patients,
                 "arrivals": "evenly_spaced",
@@ -150,7 +183,14 @@ def _replicate(
                     "trigger": {"calendar_months": float(evidence.follow_up.range_months[1])}
                 }
             },
-            "estimates": estimates,
+            "estimates": {"median": estimate},
             "simulation": {"trials": 1, "seed": evidence.calibration.seed},
         }
     )
+
+
+def _scans(evidence: Evidence, seen: Assessments) -> dict[str, object]:
+    """Table of assessments of a scenario without response."""
+    kept = ("schedule", "window_days", "shift_days", "missed_probability")
+    not_evaluable = evidence.n_not_evaluable / evidence.trial.patients
+    return seen.model_dump(include=set(kept)) | {"not_evaluable_probability": not_evaluable}

@@ -34,8 +34,8 @@ def check_model(evidence: Evidence) -> Iterator[Finding]:
     """
     if not evidence.used:
         yield Finding(("figures",), "must have at least one figure in use", "")
-    if evidence.n_not_evaluable > evidence.trial.patients:
-        rule = f"must be at most the {evidence.trial.patients} patients"
+    if evidence.n_not_evaluable >= evidence.trial.patients:
+        rule = f"must be fewer than the {evidence.trial.patients} patients"
         yield Finding(("not_evaluable", "patients"), rule)
     seen: dict[tuple[object, ...], str] = {}
     for name, figure in evidence.used.items():

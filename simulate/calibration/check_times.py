@@ -14,6 +14,7 @@ from simulate.calibration.figures import (
     Median,
     Proportion,
     Range,
+    ShareEventFree,
 )
 from simulate.scenario.reading import Finding, Path
 
@@ -58,8 +59,9 @@ def _times(figure: AnyFigure) -> Iterator[tuple[Path, float, float]]:
     elif isinstance(figure, Range):
         for i, month in enumerate(figure.months):
             yield ("months", i), float(month), figure.half_unit(month)
-    else:
-        # The month was chosen, not observed: it is not rounded.
+    elif not (isinstance(figure, ShareEventFree) and figure.percent == 0):
+        # The month was chosen, not observed: it is not rounded. That nobody is event-free for
+        # longer than the follow-up is no contradiction.
         yield ("at_months",), float(figure.at_months), 0.0
 
 

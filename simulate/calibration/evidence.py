@@ -99,7 +99,7 @@ class Loss(Stated):
 
 
 class NotEvaluable(Stated):
-    """Patients without a scan after the first."""
+    """Patients who could not be evaluated."""
 
     patients: int = Field(
         ge=0,
@@ -112,19 +112,11 @@ class NotEvaluable(Stated):
 class PublishedAssessments(Assessments, Stated):
     """When scans show progression and response."""
 
-    shift_days: int = Field(
-        default=0,
-        ge=0,
-        description="All scans of a patient are up to so many whole days early or late together, "
-        "all shifts equally likely.",
-    )
-
     @model_validator(mode="after")
-    def _shifts_apart(self) -> Self:
-        shortest = min(every for _, every in self.steps_in_days)
-        if 2 * self.shift_days >= shortest:
-            rule = f"must be less than half the {shortest} days between scans"
-            raise rule_error(rule, ("shift_days",), remedy=f"at most {(shortest - 1) // 2}")
+    def _says_no_more(self) -> Self:
+        if self.not_evaluable_probability > 0.0:
+            rule = "must be left out: [not_evaluable] says how many patients"
+            raise rule_error(rule, ("not_evaluable_probability",))
         return self
 
 
@@ -177,7 +169,7 @@ class Evidence(Table):
         default=None, description="Patients who are lost before the cutoff; absent: nobody."
     )
     not_evaluable: NotEvaluable | None = Field(
-        default=None, description="Patients without a scan after the first; absent: nobody."
+        default=None, description="Patients who could not be evaluated; absent: nobody."
     )
     assessments: PublishedAssessments | None = Field(
         default=None,
@@ -209,7 +201,7 @@ class Evidence(Table):
 
     @property
     def n_not_evaluable(self) -> int:
-        """Patients without a scan after the first."""
+        """Patients who could not be evaluated."""
         return 0 if self.not_evaluable is None else self.not_evaluable.patients
 
 

@@ -9,6 +9,7 @@ from pydantic import (
     BeforeValidator,
     Discriminator,
     Field,
+    PlainSerializer,
     Tag,
     ValidatorFunctionWrapHandler,
     WrapValidator,
@@ -47,8 +48,10 @@ def _check_months(value: Any) -> Any:
     return value
 
 
-Percent = Annotated[float, Field(ge=0, le=100), WrapValidator(_as_written)]
-Months = Annotated[float, Field(gt=0, le=1200), WrapValidator(_as_written)]
+# A stored figure, too, keeps its decimals.
+Unchanged = PlainSerializer(lambda value: value)
+Percent = Annotated[float, Field(ge=0, le=100), WrapValidator(_as_written), Unchanged]
+Months = Annotated[float, Field(gt=0, le=1200), WrapValidator(_as_written), Unchanged]
 ReachedOrNot = Annotated[
     Annotated[Months, Tag("<months>")] | Annotated[Literal["not_reached"], Tag("<text>")],
     Discriminator(lambda value: "<text>" if isinstance(value, str) else "<months>"),

@@ -51,11 +51,10 @@ def _check_evidence(file: str, overrides: Sequence[str], shapes: bool) -> None:
     evidence = load_evidence(file, overrides)
     found = {}
     if shapes:
-        from simulate.api.evidence import medians_with_limits, weibull_shape
+        from simulate.api.evidence import weibull_shapes
 
         compile_engine(open_console(stderr=True))
-        names = medians_with_limits(evidence)
-        found = {name: weibull_shape(evidence, name) for name in names}
+        found = weibull_shapes(evidence)
     print_evidence(evidence, open_console(), found)
 
 

@@ -26,7 +26,7 @@ HOW = {
 
 
 def print_evidence(
-    evidence: Evidence, console: Console, shapes: Mapping[str, Shape] | None = None
+    evidence: Evidence, console: Console, shapes: Mapping[str, Shape | None] | None = None
 ) -> None:
     """Print an evidence file in words, with what arithmetic makes of its figures.
 
@@ -36,8 +36,8 @@ def print_evidence(
         Evidence as loaded: nothing in it contradicts the rest.
     console : Console
         Where to print.
-    shapes : mapping of str to Shape, optional
-        Weibull shapes found by simulation, by the name of the median.
+    shapes : mapping of str to Shape or None, optional
+        Weibull shapes found by simulation, by the name of the median; None where none was found.
     """
     say(console, evidence.title, "bold")
     say(console, evidence.citation)
@@ -112,7 +112,9 @@ def _print_scans(evidence: Evidence, console: Console) -> None:
     console.print(table)
 
 
-def _print_single(evidence: Evidence, console: Console, shapes: Mapping[str, Shape] | None) -> None:
+def _print_single(
+    evidence: Evidence, console: Console, shapes: Mapping[str, Shape | None] | None
+) -> None:
     """Print what single endpoints alone give: constant hazards and Weibull curves."""
     rates = [rate for name in evidence.figures for rate in exponential_rates(evidence, name)]
     curves = [c for endpoint in ("pfs", "os") for c in weibull_curves(evidence, endpoint)]
@@ -147,7 +149,9 @@ def _rate_text(rate: Rate, evidence: Evidence) -> str:
     return f"{text}; its median would be {median:.3g} months{beyond}"
 
 
-def _shape_text(name: str, shape: Shape) -> str:
+def _shape_text(name: str, shape: Shape | None) -> str:
+    if shape is None:
+        return f"{name}: hardly any simulated trial has such a median with such limits"
     edge = ", cut off by the shapes that were tried" if shape.at_edge else ""
     return (
         f"{name}: Weibull shape {shape.value:.3g} ({shape.mcse:.1g}), 95% {shape.lower:.2g} to "

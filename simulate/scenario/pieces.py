@@ -16,6 +16,8 @@ _RULES = {
     "int_type": "must be a whole number",
     "float_type": "must be a number",
     "string_type": "must be text in quotes",
+    "string_pattern_mismatch": NAME_RULE,
+    "string_too_long": NAME_RULE,
     "bool_type": "must be true or false",
     "finite_number": "must be a finite number",
     "greater_than": "must be greater than {gt}",

@@ -121,7 +121,7 @@ def _containers(value: Any) -> list[Any]:
     return [value, *(inner for item in items for inner in _containers(item))]
 
 
-def _mutate(data: dict[str, Any], where: int, what: int, how: int) -> None:
+def mutate(data: dict[str, Any], where: int, what: int, how: int) -> None:
     """Delete, replace, rename, add or copy one thing of the data."""
     containers = _containers(data)
     table = containers[where % len(containers)]
@@ -152,7 +152,7 @@ def test_the_base_is_sound() -> None:
 def test_mutated_tables(mutations: list[tuple[int, int, int]]) -> None:
     data = copy.deepcopy(DATA)
     for where, what, how in mutations:
-        _mutate(data, where, what, how)
+        mutate(data, where, what, how)
     _check(lambda: scenario_from_dict(data))
 
 

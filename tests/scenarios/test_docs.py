@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
+from simulate.calibration.load import evidence_from_dict
 from simulate.errors import ScenarioError
+from simulate.scenario.files import is_evidence
 from simulate.scenario.load import load_scenario, scenario_from_dict
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 SCENARIO_PAGE = ROOT / "docs" / "scenario-files.md"
+EVIDENCE = ROOT / "scenarios" / "evidence" / "litespark-015.toml"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -69,9 +72,20 @@ def _completed(fragment: dict[str, Any]) -> dict[str, Any]:
     return scenario | fragment
 
 
+def _completed_evidence(fragment: dict[str, Any]) -> dict[str, Any]:
+    """Put the tables of a fragment of evidence into the shipped file."""
+    data = tomllib.loads(EVIDENCE.read_text(encoding="utf-8"))
+    for name, table in fragment.items():
+        data[name] |= table
+    return data
+
+
 @pytest.mark.parametrize("toml", _toml_cases())
-def test_scenario_loads(toml: str) -> None:
+def test_scenario_or_evidence_loads(toml: str) -> None:
     data = tomllib.loads(toml)
+    if is_evidence(data) or {"figures", "model"} & set(data):
+        evidence_from_dict(data if _is_complete(toml) else _completed_evidence(data))
+        return
     scenario_from_dict(data if _is_complete(toml) else _completed(data))
 
 
