@@ -131,6 +131,20 @@ def test_two_sides_that_are_correlated(thresholds: tuple[float, float]) -> None:
     assert found.log_unbiased[0] == pytest.approx(density + math.log(both), abs=0.02)
 
 
+def test_a_side_is_predicted_with_the_error_of_a_new_replicate() -> None:
+    values = replicates(1, 14)
+    features = (*normal_features(5.0, 0.0), Feature("limit", "exceeds", 0.9))
+    design = np.column_stack([np.ones(14), values[0, :, :2]])
+    fitted, squares, _, _ = np.linalg.lstsq(design, values[0, :, 2])
+    new = np.array([1.0, 5.0, 0.0])
+    inverse = np.linalg.inv(design.T @ design)
+    sd = math.sqrt(squares[0] / (14 - 3) * (1.0 + new @ inverse @ new))
+    alone = likelihood(values[:, :, :2], features[:2]).log_unbiased[0]
+    found = likelihood(values, features).log_unbiased[0]
+    side = stats.norm.logsf((0.9 - new @ fitted) / sd)
+    assert found == pytest.approx(alone + side, rel=1e-9)
+
+
 def test_few_replicates_do_not_make_a_side_impossible() -> None:
     values = replicates(1, 50)
     features = (*normal_features(*TARGETS[:2]), Feature("limit", "exceeds", 50.0))
