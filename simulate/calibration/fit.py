@@ -34,9 +34,13 @@ class Fit:
     exceeds : float
         Share of the replicates above the target.
     discrepancy : float
-        Published less predicted, in standard deviations of the replicates over the posterior; for a
-        feature of kind "exceeds", the normal score above which its probability is. Positive: the
-        published value is above what is predicted.
+        Published less predicted, in standard deviations of the replicates over the posterior:
+        positive where the published value is above what is predicted. For a feature of kind
+        "exceeds", 0 if at least half of the replicates do, and else the normal score that is
+        exceeded as often.
+    given_others : float
+        The same given the other published values: what is left of it where figures are related.
+        Weighted mean over the draws; for "exceeds", `discrepancy`.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Fit:
     upper: float
     exceeds: float
     discrepancy: float
+    given_others: float
 
     @property
     def inside(self) -> bool:
@@ -56,52 +61,75 @@ class Fit:
         return self.lower <= self.target <= self.upper
 
 
-def fits(values: FloatArray, weights: FloatArray, features: Sequence[Feature]) -> tuple[Fit, ...]:
-    """Compare each feature with replicates (N, R, K) of draws with weights (N,)."""
+def fits(
+    values: FloatArray, given_others: FloatArray, weights: FloatArray, features: Sequence[Feature]
+) -> tuple[Fit, ...]:
+    """Compare each feature with the replicates over the posterior.
+
+    Parameters
+    ----------
+    values : FloatArray, shape (N, R, K)
+        Features of R replicates of each draw; NaN where one does not exist.
+    given_others : FloatArray, shape (N, K)
+        As in `simulate.calibration.synthetic.Likelihood`.
+    weights : FloatArray, shape (N,)
+        Weights of the draws; all count the same if all are 0.
+    features : sequence of Feature
+        The K features.
+    """
+    if not weights.any():
+        weights = np.full_like(weights, 1.0 / len(weights))
     used = weights > 0.0
     each = np.repeat(weights[used] / values.shape[1], values.shape[1])
     return tuple(
-        _fit(values[used, :, k].ravel(), each, feature) for k, feature in enumerate(features)
+        _fit(
+            values[used, :, k].ravel(),
+            each,
+            float(np.sum(weights[used] * given_others[used, k])),
+            feature,
+        )
+        for k, feature in enumerate(features)
     )
 
 
-def _fit(values: FloatArray, weights: FloatArray, feature: Feature) -> Fit:
+def _fit(values: FloatArray, weights: FloatArray, given_others: float, feature: Feature) -> Fit:
     """Compare one feature with the replicates (n,) in which it exists."""
     known = np.isfinite(values)
     x, w = values[known], weights[known]
     if not w.sum() > 0.0:
-        nan = math.nan
-        return Fit(feature.name, feature.kind, feature.target, nan, nan, nan, nan, nan)
+        return Fit(feature.name, feature.kind, feature.target, *([math.nan] * 6))
     w = w / w.sum()
-    median, lower, upper = weighted_quantiles(x, w, INTERVAL)
-    above = float(w @ (x > feature.target))
+    median, lower, upper = map(float, weighted_quantiles(x, w, INTERVAL))
+    above = float(np.sum(w[x > feature.target]))
     if feature.kind == "exceeds":
-        # Of so many replicates none, or all, is no probability of 0 or 1.
-        least = 0.5 / len(x)
-        discrepancy = -float(ndtri(min(max(above, least), 1.0 - least)))
+        # Of so many replicates none is no probability of 0.
+        given_others = discrepancy = -float(ndtri(min(max(above, 0.5 / len(x)), 0.5)))
     else:
-        mean = float(w @ x)
-        sd = math.sqrt(float(w @ (x - mean) ** 2))
+        mean = float(np.sum(w * x))
+        sd = math.sqrt(float(np.sum(w * (x - mean) ** 2)))
         discrepancy = (feature.target - mean) / sd if sd > 0.0 else math.nan
+        if math.isnan(given_others):
+            given_others = discrepancy
     return Fit(
-        feature.name,
-        feature.kind,
-        feature.target,
-        float(median),
-        float(lower),
-        float(upper),
-        above,
-        discrepancy,
+        name=feature.name,
+        kind=feature.kind,
+        target=feature.target,
+        median=median,
+        lower=lower,
+        upper=upper,
+        exceeds=above,
+        discrepancy=discrepancy,
+        given_others=given_others,
     )
 
 
 def worst(found: Sequence[Fit]) -> Fit:
-    """The feature whose published value is farthest from what is predicted.
+    """The feature whose published value is farthest from what the others let expect.
 
-    A feature that hardly exists in any replicate comes before all others.
+    A feature that exists in no replicate comes before all others.
     """
     return max(
-        found, key=lambda fit: math.inf if math.isnan(fit.discrepancy) else abs(fit.discrepancy)
+        found, key=lambda fit: math.inf if math.isnan(fit.given_others) else abs(fit.given_others)
     )
 
 
@@ -126,8 +154,8 @@ class Quality:
         Squared Mahalanobis distance of the published values from the replicates' at the draws
         that fit best: its weighted median over the posterior.
     n_normal : int
-        Number of normal features, to which the distance compares: under a model that is true it is
-        at most about that of a chi-square with so many degrees of freedom.
+        Number of features that are not of the kind "exceeds". Under a model that is true the
+        distance is at most about that of a chi-square with so many degrees of freedom.
     """
 
     n_draws: int
@@ -182,15 +210,20 @@ def require_usable(
         return
     fit = worst(found)
     published, predicted = (described or {}).get(fit.name, _in_own_units(fit))
-    size = (
-        "" if math.isnan(fit.discrepancy) else f", {abs(fit.discrepancy):.1f} standard deviations"
-    )
-    side = "" if not size else (" above" if fit.discrepancy > 0.0 else " below")
     raise CalibrationError(
         f"the published figures cannot hold together under this model: {problem}; "
-        f"worst: {fit.name}, published {published}, predicted {predicted}{size}{side}",
+        f"worst: {fit.name}, published {published}, predicted {predicted}{_how_far(fit)}",
         worst=fit.name,
     )
+
+
+def _how_far(fit: Fit) -> str:
+    """How far off a feature is, in words."""
+    if math.isnan(fit.given_others):
+        return ""
+    side = "above" if fit.given_others > 0.0 else "below"
+    far = f"{abs(fit.given_others):.1f} standard deviations"
+    return f", {far} {side} what the other figures let expect"
 
 
 def _in_own_units(fit: Fit) -> tuple[str, str]:

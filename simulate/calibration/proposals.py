@@ -59,7 +59,7 @@ class Proposal:
         size = len(self.mean)
         normals = rng.standard_normal((n, size))
         mixing = np.sqrt(rng.chisquare(DEGREES, n) / DEGREES)
-        fitted = self.mean + (normals @ self.factor.T) / mixing[:, None]
+        fitted = self.mean + np.einsum("np,qp->nq", normals, self.factor) / mixing[:, None]
         return np.where(rng.random(n)[:, None] < self.prior_share, normals, fitted)
 
     def log_density(self, scores: FloatArray) -> FloatArray:
@@ -68,14 +68,14 @@ class Proposal:
         prior = log_prior(scores)
         if self.prior_share >= 1.0:
             return prior
-        away = np.linalg.solve(self.factor, (scores - self.mean).T)
+        away = np.einsum("qp,np->nq", np.linalg.inv(self.factor), scores - self.mean)
         constant = (
             math.lgamma(0.5 * (DEGREES + size))
             - math.lgamma(0.5 * DEGREES)
             - 0.5 * size * math.log(DEGREES * math.pi)
             - float(np.log(np.diag(self.factor)).sum())
         )
-        distance = np.einsum("pn,pn->n", away, away)
+        distance = np.einsum("np,np->n", away, away)
         fitted = constant - 0.5 * (DEGREES + size) * np.log1p(distance / DEGREES)
         return np.asarray(
             np.logaddexp(
@@ -104,8 +104,8 @@ def fitted(scores: FloatArray, weights: FloatArray, prior_share: float) -> Propo
     prior_share : float
         Probability of a draw from the prior.
     """
-    mean = weights @ scores
+    mean = np.einsum("n,np->p", weights, scores)
     away = scores - mean
-    covariance = (away * weights[:, None]).T @ away
+    covariance = np.einsum("n,np,nq->pq", weights, away, away)
     scale = covariance + _LEAST_VARIANCE * np.eye(len(mean))
     return Proposal(prior_share, mean, np.asarray(np.linalg.cholesky(scale), dtype=np.float64))

@@ -39,8 +39,9 @@ from simulate.calibration.weights import (
     weighted_quantiles,
 )
 
-# Parameters (N, P), replicates R and the number of the round to features (N, R, K): what the
-# replicates of each draw show, NaN where a feature does not exist in one.
+# Parameters (N, P), replicates R and the number of the round to columns (N, R, C): what the
+# replicates of each draw show of the features, two columns for one that crosses, NaN where a
+# feature does not exist in a replicate.
 Simulate = Callable[[FloatArray, int, int], FloatArray]
 
 # Share of a searching round's draws that is kept.
@@ -165,9 +166,9 @@ def sample_posterior(
     features : sequence of Feature
         The K features.
     simulate : callable
-        ``simulate(parameters (N, P), replicates R, round)`` to features (N, R, K). It must be a
-        pure function of these; its random numbers are addressed by the round, the draw and
-        the replicate.
+        ``simulate(parameters (N, P), replicates R, round)`` to columns (N, R, C), two for a
+        feature that crosses and one for the others. It must be a pure function of these; its
+        random numbers are addressed by the round, the draw and the replicate.
     seed : int
         Seed of the draws, not of the simulator's.
     sizes : Sizes, optional
@@ -238,8 +239,9 @@ def _search(
 ) -> tuple[Proposal, Round]:
     """One approximate Bayesian round: a proposal around the draws that came nearest."""
     scores = proposal.draw(sizes.search_draws, _generator(seed, number, _DRAW))
-    values = simulate(to_parameters(scores, priors), 1, number)[:, 0, :]
-    away = distances(values, features)
+    columns = simulate(to_parameters(scores, priors), 1, number)
+    found = blurred(columns, features, _generator(seed, number, _BLUR))
+    away = distances(found.values[:, 0, :], features)
     n_kept = max(round(_KEPT * len(away)), min(len(away), 10 * len(priors)))
     kept = np.argsort(away, kind="stable")[:n_kept]
     kept = kept[np.isfinite(away[kept])]
@@ -247,8 +249,8 @@ def _search(
         # Too little to go by: as it was.
         return proposal, Round(number, "search", len(away), 1, float(len(kept)), np.inf)
     weights = normalised(log_prior(scores[kept]) - proposal.log_density(scores[kept]))
-    found = Round(number, "search", len(away), 1, effective_size(weights), float(away[kept].max()))
-    return fitted(scores[kept], weights, _SEARCH_PRIOR_SHARE), found
+    report = Round(number, "search", len(away), 1, effective_size(weights), float(away[kept].max()))
+    return fitted(scores[kept], weights, _SEARCH_PRIOR_SHARE), report
 
 
 def distances(values: FloatArray, features: Sequence[Feature]) -> FloatArray:
@@ -283,10 +285,10 @@ def _weigh(
 ) -> _Weighed:
     """One round of importance sampling."""
     scores = proposal.draw(n_draws, _generator(seed, number, _DRAW))
-    values = simulate(to_parameters(scores, priors), n_replicates, number)
-    values = blurred(values, features, _generator(seed, number, _BLUR))
+    columns = simulate(to_parameters(scores, priors), n_replicates, number)
+    found = blurred(columns, features, _generator(seed, number, _BLUR))
     log_ratio = log_prior(scores) - proposal.log_density(scores)
-    return _Weighed(scores, log_ratio, log_likelihood(values, features), values)
+    return _Weighed(scores, log_ratio, log_likelihood(found, features), found.values)
 
 
 def _around(draws: _Weighed) -> Proposal:
@@ -329,14 +331,14 @@ def _posterior(
         n_truncated=int((normalised(draws.log_weights) > len(weights) ** -0.5).sum()),
         log_evidence=log_mean(draws.log_weights),
         distance=_distance(draws),
-        n_normal=sum(feature.kind == "normal" for feature in features),
+        n_normal=sum(feature.kind != "exceeds" for feature in features),
     )
     return Posterior(
         names=tuple(prior.name for prior in priors),
         draws=to_parameters(draws.scores, priors),
         weights=weights,
         log_weights=draws.log_weights,
-        fits=fits(draws.values, draws.best_weights, features),
+        fits=fits(draws.values, draws.likelihood.given_others, draws.best_weights, features),
         quality=quality,
         rounds=rounds,
         seed=seed,

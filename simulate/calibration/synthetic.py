@@ -17,9 +17,13 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import gammaln, ndtr
 
 from simulate.calibration.weights import FloatArray
+
+# Where no replicate crosses anything, crossing is still not impossible.
+_LEAST_WIDTH = 1e-3
 
 
 @dataclass(frozen=True)
@@ -30,9 +34,12 @@ class Feature:
     ----------
     name : str
         Name, for tables and messages.
-    kind : {"normal", "exceeds"}
-        "normal": the published value is known, and the replicates' are about normal. "exceeds": it
-        is only known that the value lies above ``target``, as a limit that was not reached does.
+    kind : {"normal", "crosses", "exceeds"}
+        "normal": the published value is known, and the replicates' are about normal. "crosses": a
+        replicate has two values, and what was published is that ``target`` lies between the first
+        and the second, which is lower: a curve fell to ``target`` between the two months from
+        which they are. "exceeds": it is only known that the value lies above ``target``, as it does
+        for a limit that was not reached.
     target : float
         The published value, or the threshold.
     half_width : float
@@ -41,9 +48,14 @@ class Feature:
     """
 
     name: str
-    kind: Literal["normal", "exceeds"]
+    kind: Literal["normal", "crosses", "exceeds"]
     target: float
     half_width: float = 0.0
+
+    @property
+    def n_columns(self) -> int:
+        """How many values a replicate has: 2 for a feature that crosses, else 1."""
+        return 2 if self.kind == "crosses" else 1
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.target) and 0.0 <= self.half_width < math.inf):
@@ -65,47 +77,85 @@ class Likelihood(NamedTuple):
         The same with the replicates' mean and covariance put in: finite wherever features exist.
     distance : FloatArray, shape (N,)
         Squared Mahalanobis distance of the published values from the replicates'.
+    given_others : FloatArray, shape (N, K)
+        Published value less what is predicted from the other features' published values, in
+        standard deviations of the prediction; NaN for those of the kind "exceeds".
     """
 
     log_unbiased: FloatArray
     log_plug_in: FloatArray
     distance: FloatArray
+    given_others: FloatArray
 
 
-def blurred(
-    values: FloatArray, features: Sequence[Feature], rng: np.random.Generator
-) -> FloatArray:
-    """Values (..., K) plus uniform noise over what rounds to the published value.
+class Blurred(NamedTuple):
+    """Features of replicates as continuous values.
 
-    The density of the sum at the published value is, but for a constant, the probability that the
-    value rounds to it. A count has a density this way, too, and no feature a variance of 0.
+    Attributes
+    ----------
+    values : FloatArray, shape (N, R, K)
+        One value a feature; NaN where it does not exist.
+    widths : FloatArray, shape (N, R, K)
+        How far the two values of a feature that crosses are apart; 1 for the others.
     """
-    widths = np.array([f.half_width if f.kind == "normal" else 0.0 for f in features])
-    return np.asarray(values + widths * rng.uniform(-1.0, 1.0, values.shape))
+
+    values: FloatArray
+    widths: FloatArray
 
 
-def log_likelihood(values: FloatArray, features: Sequence[Feature]) -> Likelihood:
+def blurred(columns: FloatArray, features: Sequence[Feature], rng: np.random.Generator) -> Blurred:
+    """Spread what replicates (N, R, C) show over what would have been published as the same.
+
+    A value that is rounded gets uniform noise over what rounds to the same: the density of the
+    sum at the published value is, but for a constant, the probability that the value rounds to it.
+    A count has a density this way, too, and no feature a variance of 0. Of a feature that crosses
+    the value is uniform between its two: with their distance w, the probability that the target
+    lies between them is the density at the target times the mean of w there.
+
+    The columns are those of the features in order, two of them for a feature that crosses.
+    """
+    n_columns = sum(feature.n_columns for feature in features)
+    if n_columns != columns.shape[2]:
+        raise ValueError(f"features must have {n_columns} columns (given: {columns.shape[2]})")
+    values, widths, column = [], [], 0
+    for feature in features:
+        noise = rng.random(columns.shape[:2])
+        first, last = columns[:, :, column], columns[:, :, column + feature.n_columns - 1]
+        if feature.kind == "crosses":
+            width = np.maximum(first - last, 0.0)
+            values.append(last + noise * width)
+        else:
+            half_width = feature.half_width if feature.kind == "normal" else 0.0
+            width = np.ones_like(first)
+            values.append(first + half_width * (2.0 * noise - 1.0))
+        widths.append(width)
+        column += feature.n_columns
+    return Blurred(np.stack(values, axis=2), np.stack(widths, axis=2))
+
+
+def log_likelihood(found: Blurred, features: Sequence[Feature]) -> Likelihood:
     """Synthetic likelihood of the published figures at each draw.
 
     Parameters
     ----------
-    values : FloatArray, shape (N, R, K)
-        Features of R replicates at each of N draws, blurred. A replicate in which some
-        feature does not exist (NaN) has none: the likelihood is that of the others, times the
-        share of replicates in which all exist.
+    found : Blurred
+        Features of R replicates at each of N draws. A replicate in which some feature does not
+        exist (NaN) has none: the likelihood is that of the others, times the share of replicates in
+        which all exist.
     features : sequence of Feature
-        K features, at least one of them normal.
+        K features, at least one of them of another kind than "exceeds".
 
     Returns
     -------
     Likelihood
         Minus infinity where all features exist in too few replicates, or are constant.
     """
-    is_normal = np.array([f.kind == "normal" for f in features])
+    values = found.values
+    is_normal = _are_normal(features)
     targets = np.array([f.target for f in features])
     size = int(is_normal.sum())
     if size == 0:
-        raise ValueError("features must have a normal one among them")
+        raise ValueError("features must not all be of the kind 'exceeds'")
     exist = np.asarray(np.isfinite(values).all(axis=2))
     n = exist.sum(axis=1)
     known = np.where(exist[:, :, None], values, 0.0)
@@ -119,20 +169,60 @@ def log_likelihood(values: FloatArray, features: Sequence[Feature]) -> Likelihoo
     usable &= (sign > 0.0) & np.isfinite(log_det)
     inner = np.where(usable[:, None, None], inner, np.eye(size))
     apart = targets[is_normal] - mean[:, is_normal]
-    solved = np.linalg.solve(inner, apart[:, :, None])[:, :, 0]
+    inverse = np.linalg.inv(inner)
+    solved = np.einsum("nij,nj->ni", inverse, apart)
     # v' M**-1 v, with M the sum of squares and v the distance from the mean.
     reach = np.einsum("ni,ni->n", apart, solved)
 
     count = np.where(usable, n, size + 5).astype(np.float64)
     share = np.log(np.maximum(n, 1) / values.shape[1])
-    side = _log_sides(features, squares, mean, inner, solved, reach, count)
+    side = _log_sides(features, squares, mean, inverse, solved, reach, count)
+    side += _log_widths(found, features, exist, away, targets - mean, count)
+    given_others = np.full((len(values), len(features)), np.nan)
+    # A partial residual over its standard deviation, from the inverse of the covariance.
+    own = np.sqrt((count - 1.0)[:, None] / np.einsum("nii->ni", inverse))
+    given_others[:, is_normal] = np.where(usable[:, None], solved * own, np.nan)
     unbiased = share + side + _log_unbiased(log_det, reach, count, size)
     plug_in = share + side + _log_plug_in(log_det, reach, count, size)
     return Likelihood(
         np.where(usable, unbiased, -np.inf),
         np.where(usable, plug_in, -np.inf),
         np.where(usable, reach * (count - 1.0), np.inf),
+        given_others,
     )
+
+
+def _are_normal(features: Sequence[Feature]) -> NDArray[np.bool_]:
+    """Which features enter with their density."""
+    return np.array([feature.kind != "exceeds" for feature in features])
+
+
+def _log_widths(
+    found: Blurred,
+    features: Sequence[Feature],
+    exist: NDArray[np.bool_],
+    away: FloatArray,
+    apart: FloatArray,
+    n: FloatArray,
+) -> FloatArray:
+    """Sum of the logarithms (N,) of the widths of features that cross, at their targets.
+
+    A mean width is predicted there by linear regression on the feature itself, and kept within a
+    factor of 2 of that over all replicates: more than this few replicates do not tell.
+    """
+    total = np.zeros(len(n))
+    for k, feature in enumerate(features):
+        if feature.kind != "crosses":
+            continue
+        widths = np.where(exist, found.widths[:, :, k], 0.0)
+        mean = widths.sum(axis=1) / n
+        own = away[:, :, k]
+        # The replicates' distances from their mean sum to 0: the widths need not be centred.
+        slope = np.einsum("nr,nr->n", widths, own)
+        slope /= np.maximum(np.einsum("nr,nr->n", own, own), 1e-12)
+        here = np.clip(mean + slope * apart[:, k], 0.5 * mean, 2.0 * mean)
+        total += np.log(np.maximum(here, _LEAST_WIDTH))
+    return total
 
 
 def _log_plug_in(log_det: FloatArray, reach: FloatArray, n: FloatArray, size: int) -> FloatArray:
@@ -164,7 +254,7 @@ def _log_sides(
     features: Sequence[Feature],
     squares: FloatArray,
     mean: FloatArray,
-    inner: FloatArray,
+    inverse: FloatArray,
     solved: FloatArray,
     reach: FloatArray,
     n: FloatArray,
@@ -176,21 +266,21 @@ def _log_sides(
     have the mean and variance of the truncated normal, and are taken as normal again (Mendell and
     Elston 1974, Biometrics 30:41), which is exact for one, and for several that are independent.
     """
-    is_normal = np.array([f.kind == "normal" for f in features])
+    is_normal = _are_normal(features)
     sides = np.flatnonzero(~is_normal)
     if not len(sides):
         return np.zeros(len(n))
     cross = squares[:, is_normal][:, :, sides]
     expected = mean[:, sides] + np.einsum("nij,ni->nj", cross, solved)
     rest = squares[:, sides][:, :, sides] - np.einsum(
-        "nij,nik->njk", cross, np.linalg.solve(inner, cross)
+        "nij,nik->njk", cross, np.einsum("nij,njk->nik", inverse, cross)
     )
     degrees = np.maximum(n - 1.0 - is_normal.sum(), 1.0)
     covariance = rest * ((1.0 + 1.0 / n + reach) / degrees)[:, None, None]
     total = np.zeros(len(n))
     # No share of n replicates shows a probability to be 0.
     least = 0.5 / (n + 1.0)
-    for j, feature in enumerate(f for f in features if f.kind != "normal"):
+    for j, feature in enumerate(f for f in features if f.kind == "exceeds"):
         sd = np.sqrt(np.maximum(covariance[:, j, j], 1e-12))
         bound = (feature.target - expected[:, j]) / sd
         probability = np.maximum(ndtr(-bound), least)

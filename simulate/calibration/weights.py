@@ -1,4 +1,8 @@
-"""Importance weights: how much they are worth, and equally weighted members drawn from them."""
+"""Importance weights: how much they are worth, and equally weighted members drawn from them.
+
+Here and in what uses it, long sums are NumPy's own: those of a matrix product depend on the number
+of threads that its library takes.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +39,7 @@ def truncated(log_weights: FloatArray) -> FloatArray:
 
 def effective_size(weights: FloatArray) -> float:
     """Number of equal weights worth as much, (sum w)**2 / sum w**2; 0 if all are 0."""
-    squares = float(weights @ weights)
+    squares = float(np.sum(weights * weights))
     return float(weights.sum()) ** 2 / squares if squares > 0.0 else 0.0
 
 

@@ -13,12 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from twins.slow_replicate import DAYS_PER_MONTH, LEVEL, Trial, entry_months, planned_days
 
+from simulate.calibration.priors import FreeParameter
+from simulate.calibration.synthetic import Feature
+
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 PARAMETERS = ("rsr", "h12", "k", "rrp", "rpd", "rd")
 LOG_LOG_2 = math.log(math.log(2.0))
 SCANS = 40
+# Replicates worked on at a time.
+CHUNK = 4000
 
 
 class ManyDraws(NamedTuple):
@@ -69,7 +74,8 @@ def see(
     if follow_up is None:
         follow_up = trial.cutoff_month - np.array(entry_months(trial))
     response = e["sr"] / rsr
-    progression = 12.0 * (e["sp"] / h12) ** (1.0 / k)
+    with np.errstate(over="ignore"):
+        progression = 12.0 * (e["sp"] / h12) ** (1.0 / k)
     death = e["sd"] / rd
     responds = response < np.minimum(progression, death)
     progression = np.where(responds, response + e["rp"] / rrp, progression)
@@ -148,10 +154,9 @@ def z_of(survival: FloatArray, greenwood: FloatArray) -> FloatArray:
     return np.clip(z, -4.0, 4.0)
 
 
-def z_at(curve: Curve, month: float) -> FloatArray:
-    """Mean of z half a month before and after."""
-    before, after = (z_of(*survival_at(curve, month + step)) for step in (-0.5, 0.5))
-    return 0.5 * (before + after)
+def z_around(curve: Curve, month: float) -> list[FloatArray]:
+    """Both z, half a month before and after: the scans of one visit are between them."""
+    return [z_of(*survival_at(curve, month + step)) for step in (-0.5, 0.5)]
 
 
 def following(curve: Curve) -> FloatArray:
@@ -234,3 +239,88 @@ def figures(seen: Seen) -> Figures:
         time_to_response=tuple(np.where(number > 0, t, np.nan) for t in of_times),  # type: ignore[arg-type]
         os_24=survival_at(curve_of(seen.os, seen.is_dead), 24.0)[0],
     )
+
+
+class Asked(NamedTuple):
+    """Published months: median and lower limit of PFS and of duration, median time to response."""
+
+    pfs: tuple[float, float] = (22.3, 13.8)
+    duration: tuple[float, float] = (20.4, 8.3)
+    response: float = 11.0
+
+
+ASKED = Asked()
+
+
+def published_features(seen: Seen, asked: Asked = ASKED) -> FloatArray:
+    """Columns (replicates, 16) of `FEATURES`; NaN where nobody responded."""
+    pfs = curve_of(seen.pfs, seen.has_event)
+    duration = duration_curve(seen)
+    found = figures(seen)
+    times = seen.response / DAYS_PER_MONTH
+    late = [
+        (np.isfinite(times) & (times > asked.response + step)).sum(axis=1)
+        / np.maximum(found.responders, 1.0)
+        for step in (-0.5, 0.5)
+    ]
+    of_responders = [
+        *z_around(duration, asked.duration[0]),
+        *z_around(duration, asked.duration[1]),
+        *late,
+        lowest_z(duration),
+    ]
+    columns = [
+        found.responders,
+        found.disease_control,
+        found.durations_of_12,
+        found.os_24,
+        *z_around(pfs, asked.pfs[0]),
+        *z_around(pfs, asked.pfs[1]),
+        lowest_z(pfs),
+        *(np.where(found.responders > 0, values, np.nan) for values in of_responders),
+    ]
+    return np.stack(columns, axis=1)
+
+
+# Published value of each feature, and half the width of what rounds to it.
+FEATURES = (
+    Feature("responders", "normal", 19.0, 0.5),
+    Feature("disease_control", "normal", 61.0, 0.5),
+    Feature("durations_of_12", "normal", 10.0, 0.5),
+    Feature("os_24", "normal", 0.76, 0.005),
+    Feature("pfs_median", "crosses", 0.0),
+    Feature("pfs_lower", "crosses", LEVEL),
+    Feature("pfs_upper", "exceeds", -LEVEL),
+    Feature("duration_median", "crosses", 0.0),
+    Feature("duration_lower", "crosses", LEVEL),
+    Feature("time_to_response", "crosses", 0.5),
+    Feature("duration_upper", "exceeds", -LEVEL),
+)
+PRIORS = tuple(
+    FreeParameter(name, median, sd)
+    for name, median, sd in zip(
+        PARAMETERS,
+        (0.03, 0.35, 1.0, 0.03, 0.03, 0.003),
+        (1.0, 0.8, 0.35, 0.8, 0.7, 1.0),
+        strict=True,
+    )
+)
+
+
+def simulate_features(
+    trial: Trial,
+    parameters: FloatArray,
+    replicates: int,
+    number: int,
+    *,
+    seed: int = 0,
+    asked: Asked = ASKED,
+) -> FloatArray:
+    """Columns (N, replicates, 16) of each draw."""
+    rng = np.random.default_rng((seed, number))
+    many = np.repeat(parameters, replicates, axis=0)
+    parts = []
+    for start in range(0, len(many), CHUNK):
+        part = many[start : start + CHUNK]
+        parts.append(published_features(see(trial, part, draw(trial, len(part), rng)), asked))
+    return np.concatenate(parts).reshape(len(parameters), replicates, -1)
