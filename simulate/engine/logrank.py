@@ -94,7 +94,7 @@ def _count_experimental(keys: IntArray, n: int) -> int:
 
 @kernel
 def lane_sum(values: FloatArray, n: int) -> float:
-    """Sum of ``values[:n]`` in eight interleaved partial sums: one fixed order that vectorises."""
+    """Sum of ``values[:n]`` in one fixed order: eight interleaved sums, which do not wait."""
     s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
     whole = n - n % LANES
     for i in range(0, whole, LANES):

@@ -91,7 +91,7 @@ def invert_hazards(
 ) -> None:
     """Months at which the cumulative hazard of each patient's cell reaches ``exponentials``, (n,).
 
-    Infinite where it never does.
+    Infinite where it never does. ``out`` is another array than ``exponentials``.
     """
     if hazards.never:
         for i in range(n):

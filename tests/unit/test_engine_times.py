@@ -70,7 +70,7 @@ def test_each_patient_has_the_hazard_of_its_cell() -> None:
         [EXPONENTIAL, PIECES],
         [WEIBULL, EXPONENTIAL, None],
         [None],
-        [EXPONENTIAL, SHAPE_ONE, EXPONENTIAL, None],
+        [SHAPE_ONE, EXPONENTIAL, SHAPE_ONE, None],
         [EXPONENTIAL, EXPONENTIAL, WEIBULL, SHAPE_ONE, FLAT_WEIBULL],
         [ENDS_AT_ZERO, EXPONENTIAL, ENDS_AT_ZERO],
         [*[EXPONENTIAL, ENDS_AT_ZERO, None] * 3],

@@ -60,7 +60,7 @@ def test_a_block_is_simulated_a_call_at_a_time(small_plan: Plan) -> None:
 
 
 def test_scratch_memory_begins_at_cache_lines() -> None:
-    workspace = new_workspace(pack(feature_scenario("plain", 37)))
+    workspace = new_workspace(pack(feature_scenario("plain", 61)))
     long = [
         workspace.keys,
         workspace.survival,
