@@ -16,6 +16,7 @@ from twins.slow_assessments import Place, is_evaluable
 from twins.slow_course import course_of, model_of, schedule_of, time_at
 from twins.slow_random import whole_number, wide_uniform, word_uniform, words_at
 
+from simulate.engine.visits import ArmSchedule
 from simulate.scenario.endpoints import DISEASE_CONTROL, OS, PFS, RESPONSE
 from simulate.scenario.models import Accrual, Scenario
 from simulate.scenario.resolve import dropout_hazards, strata_cells
@@ -39,7 +40,7 @@ class Followed(NamedTuple):
 class Patient(NamedTuple):
     """One patient: entry in calendar months, the other times from randomisation.
 
-    ``response`` is that of the first sign of one.
+    ``response`` is that of the first sign of one; ``visits`` are None without scans.
     """
 
     stratum: int
@@ -49,7 +50,7 @@ class Patient(NamedTuple):
     progression: float
     endpoints: dict[str, Followed]
     response: float
-    is_scanned: bool
+    visits: tuple[ArmSchedule, Place] | None
 
     def calendar_end(self, endpoint: str) -> float:
         return self.entry + self.endpoints[endpoint].months
@@ -77,9 +78,10 @@ def slow_patients(scenario: Scenario, trial: int) -> list[Patient]:
             name: followed(event, dropout, last_months(scenario, name, course.events, arm, place))
             for name, event in course.events.items()
         }
-        scanned = bool(scenario.arms[arm].assessments or scenario.assessments)
+        scans = scenario.arms[arm].assessments or scenario.assessments
+        visits = (schedule_of(scans), place) if scans else None
         times = entries[number], dropout, course.progression
-        patients.append(Patient(stratum, arm, *times, endpoints, course.response, scanned))
+        patients.append(Patient(stratum, arm, *times, endpoints, course.response, visits))
     return patients
 
 
