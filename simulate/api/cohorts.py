@@ -183,7 +183,8 @@ class Cohort:
             raise _refusal("month", "must be a finite calendar month", month)
         endpoint = self.endpoints[0] if endpoint is None else endpoint
         self._event(endpoint)
-        return cut_patients(self._made.patients, "", endpoint, self._rows[endpoint], float(month))
+        made = self._made
+        return cut_patients(self.scenario, self.trial, made.patients, "", endpoint, float(month))
 
     def _event(self, endpoint: str) -> FloatArray:
         """Months to the event of an endpoint."""

@@ -141,10 +141,13 @@ class Schedule(NamedTuple):
     shift, not_evaluable : FloatArray, shape (n_arms,)
         Most days by which all of a patient's visits are early or late, and the probability that
         the patient is not evaluable.
+    at_last_scan : IntArray, shape (n_arms,)
+        1 if PFS without an event is censored at the last scan attended.
     is_common_plan : int
         1 if all arms have one schedule and no visit is early, late or missed for itself.
-    is_shifted, has_unevaluable : int
-        1 if any arm has a shift; if in any arm a patient may be not evaluable.
+    is_shifted, has_unevaluable, ends_at_scans : int
+        1 if any arm has a shift; if in any arm a patient may be not evaluable, or is censored at
+        the last scan.
     """
 
     first_step: IntArray
@@ -156,9 +159,11 @@ class Schedule(NamedTuple):
     confirm: IntArray
     shift: FloatArray
     not_evaluable: FloatArray
+    at_last_scan: IntArray
     is_common_plan: int
     is_shifted: int
     has_unevaluable: int
+    ends_at_scans: int
 
 
 class Course(NamedTuple):

@@ -19,6 +19,7 @@ from simulate.engine.arrays import (
 from simulate.engine.assessments import DAYS_PER_MONTH
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import ROUND
+from simulate.engine.follow_up import follow_pfs
 from simulate.engine.ordering import (
     CENSORED_BIT,
     EXPERIMENTAL_BIT,
@@ -52,7 +53,13 @@ def count_in_arm(
 
 @inlined_kernel
 def put_responders_in_order(
-    plan: Plan, workspace: Workspace, hypothesis: int, n_entered: int, cutoff: float
+    plan: Plan,
+    seed: np.uint64,
+    trial: np.uint64,
+    workspace: Workspace,
+    hypothesis: int,
+    n_entered: int,
+    cutoff: float,
 ) -> int:
     """Sort the keys of the responders of one estimate; returns how many these are."""
     course = plan.course
@@ -65,14 +72,7 @@ def put_responders_in_order(
     confirmed = patients.calendar_event[course.response]
     if plan.hypotheses.endpoint[hypothesis] == ENDPOINT_DURATION_OF_RESPONSE:
         follow_up = workspace.float_scratch
-        follow_up_times(
-            patients.entry,
-            patients.end[0],
-            patients.calendar_end[0],
-            n_entered,
-            cutoff,
-            follow_up,
-        )
+        follow_pfs(plan, seed, trial, workspace, n_entered, cutoff, follow_up)
         n = duration_keys(
             follow_up,
             patients.outcome[0],
@@ -82,6 +82,7 @@ def put_responders_in_order(
             patients.arm,
             own_arm,
             course.is_assessed == 1,
+            course.schedule.at_last_scan[own_arm] == 1,
             n_entered,
             cutoff,
             scale,
@@ -121,20 +122,6 @@ def count_responders(
 
 
 @kernel
-def follow_up_times(
-    entry: FloatArray,
-    end: FloatArray,
-    calendar_end: FloatArray,
-    n_entered: int,
-    cutoff: float,
-    out: FloatArray,
-) -> None:
-    """Follow-up at ``cutoff`` in months from randomisation, by the rule of sort keys, (n,)."""
-    for i in range(n_entered):
-        out[i] = end[i] if calendar_end[i] <= cutoff else cutoff - entry[i]
-
-
-@kernel
 def duration_keys(
     follow_up: FloatArray,
     outcome: IntArray,
@@ -144,6 +131,7 @@ def duration_keys(
     arm: IntArray,
     own_arm: int,
     events_on_days: bool,
+    censored_on_days: bool,
     n_entered: int,
     cutoff: float,
     scale: float,
@@ -153,7 +141,8 @@ def duration_keys(
 
     The duration is the follow-up for PFS less the month of ``response``, and ends as that does.
     With ``events_on_days`` the event and the response are on whole days, and so is the time between
-    them: equal days are equal keys. ``keys`` is as long as there are patients.
+    them: equal days are equal keys. Likewise ``censored_on_days`` of follow-up that ends at a scan.
+    ``keys`` is as long as there are patients.
     """
     place = np.uint64(0)
     for i in range(n_entered):
@@ -161,7 +150,8 @@ def duration_keys(
         # A response at the very cutoff may come out a rounding error after it.
         months = max(follow_up[i] - response[i], 0.0)
         on_day = ((months * DAYS_PER_MONTH + ROUND) - ROUND) / DAYS_PER_MONTH
-        months = on_day if events_on_days & is_event else months
+        is_on_day = events_on_days if is_event else censored_on_days
+        months = on_day if is_on_day else months
         censored = 0 if is_event else CENSORED_BIT
         # Written wherever the next one goes, and overwritten unless it is a responder's.
         keys[place] = (int(months * scale) << PAYLOAD_BITS) | censored | EXPERIMENTAL_BIT

@@ -21,6 +21,7 @@ from simulate.engine.arrays import (
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.course import follow_course
 from simulate.engine.cutoffs import count_entered, look_cutoff
+from simulate.engine.follow_up import follow_pfs, follow_up_keys
 from simulate.engine.hypotheses import (
     analyse_curves,
     analyse_proportions,
@@ -79,7 +80,7 @@ def simulate_trials(
     """
     for trial in range(start, stop):
         make_patients(plan, seed, np.uint64(trial), workspace)
-        analyse(plan, workspace, statistics, first_row + trial - start)
+        analyse(plan, seed, np.uint64(trial), workspace, statistics, first_row + trial - start)
 
 
 @inlined_kernel
@@ -128,7 +129,14 @@ def make_patients(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Work
 
 
 @inlined_kernel
-def analyse(plan: Plan, workspace: Workspace, statistics: Statistics, trial_row: int) -> None:
+def analyse(
+    plan: Plan,
+    seed: np.uint64,
+    trial: np.uint64,
+    workspace: Workspace,
+    statistics: Statistics,
+    trial_row: int,
+) -> None:
     """Every look of one trial, in order, and everything tested or estimated at it."""
     cutoff = 0.0
     previous_cutoff = 0.0
@@ -157,7 +165,7 @@ def analyse(plan: Plan, workspace: Workspace, statistics: Statistics, trial_row:
             n_entered = count_entered(entry, plan.n_patients, months, cutoff)
             in_experimental, in_control = count_arms(plan, workspace, hypothesis, n_entered, cutoff)
         if plan.row_arranges[row]:
-            n_ordered = order_row(plan, workspace, row, n_entered, n_ordered, cutoff)
+            n_ordered = order_row(plan, seed, trial, workspace, row, n_entered, n_ordered, cutoff)
         if plan.row_scans[row]:
             n_sets, n_tied = scan(plan, workspace, hypothesis, cutoff)
         if plan.row_weighs[row]:
@@ -266,22 +274,37 @@ def draw_curves(plan: Plan, workspace: Workspace, cutoff: float) -> tuple[int, i
 
 @inlined_kernel
 def order_row(
-    plan: Plan, workspace: Workspace, row: int, n_entered: int, n_ordered: int, cutoff: float
+    plan: Plan,
+    seed: np.uint64,
+    trial: np.uint64,
+    workspace: Workspace,
+    row: int,
+    n_entered: int,
+    n_ordered: int,
+    cutoff: float,
 ) -> int:
     """Sorted keys of a row, of patients that are sorted already if another row has the same."""
     hypothesis = plan.row_hypothesis[row]
     if plan.row_sorts[row]:
         if plan.hypotheses.endpoint[hypothesis] < 0:
-            n_ordered = put_responders_in_order(plan, workspace, hypothesis, n_entered, cutoff)
+            n_ordered = put_responders_in_order(
+                plan, seed, trial, workspace, hypothesis, n_entered, cutoff
+            )
         else:
-            n_ordered = put_in_order(plan, workspace, hypothesis, n_entered, cutoff)
+            n_ordered = put_in_order(plan, seed, trial, workspace, hypothesis, n_entered, cutoff)
     arrange(plan, workspace, hypothesis, n_ordered)
     return n_ordered
 
 
 @inlined_kernel
 def put_in_order(
-    plan: Plan, workspace: Workspace, hypothesis: int, n_entered: int, cutoff: float
+    plan: Plan,
+    seed: np.uint64,
+    trial: np.uint64,
+    workspace: Workspace,
+    hypothesis: int,
+    n_entered: int,
+    cutoff: float,
 ) -> int:
     """Sort the keys of the patients whom a hypothesis compares; returns how many these are."""
     patients = workspace.patients
@@ -289,18 +312,33 @@ def put_in_order(
     experimental_arm = plan.hypotheses.experimental_arm[hypothesis]
     control_arm = plan.hypotheses.control_arm[hypothesis]
     keys = workspace.keys
-    build_keys(
-        patients.entry,
-        patients.end[endpoint],
-        patients.calendar_end[endpoint],
-        patients.outcome[endpoint],
-        patients.arm,
-        experimental_arm,
-        n_entered,
-        cutoff,
-        plan.stratum_bits,
-        keys,
-    )
+    if endpoint == 0 and plan.course.schedule.ends_at_scans:
+        follow_up = workspace.float_scratch
+        follow_pfs(plan, seed, trial, workspace, n_entered, cutoff, follow_up)
+        follow_up_keys(
+            follow_up,
+            patients.calendar_end[0],
+            patients.outcome[0],
+            patients.arm,
+            experimental_arm,
+            n_entered,
+            cutoff,
+            plan.stratum_bits,
+            keys,
+        )
+    else:
+        build_keys(
+            patients.entry,
+            patients.end[endpoint],
+            patients.calendar_end[endpoint],
+            patients.outcome[endpoint],
+            patients.arm,
+            experimental_arm,
+            n_entered,
+            cutoff,
+            plan.stratum_bits,
+            keys,
+        )
     if plan.stratum_bits > 0:
         append_strata(patients.stratum, n_entered, plan.stratum_bits, keys)
     n = n_entered

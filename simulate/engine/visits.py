@@ -49,6 +49,8 @@ class ArmSchedule(NamedTuple):
         the days to the first visit.
     not_evaluable_probability : float
         Of each patient: no visit shows anything.
+    at_last_scan : bool
+        Whether PFS without an event is censored at the last visit attended.
     """
 
     steps: Sequence[tuple[int, int]]
@@ -57,6 +59,7 @@ class ArmSchedule(NamedTuple):
     confirm_response: bool = False
     shift_days: int = 0
     not_evaluable_probability: float = 0.0
+    at_last_scan: bool = False
 
 
 def new_schedule(arms: Sequence[ArmSchedule]) -> Schedule:
@@ -74,6 +77,7 @@ def new_schedule(arms: Sequence[ArmSchedule]) -> Schedule:
     is_plan = all(arm.window_days == 0 and arm.missed_probability == 0.0 for arm in arms)
     shifts = [arm.shift_days for arm in arms]
     not_evaluable = [arm.not_evaluable_probability for arm in arms]
+    at_last_scan = [int(arm.at_last_scan) for arm in arms]
     return Schedule(
         first_step=np.array(first_step, dtype=np.int64),
         from_day=np.array([day for day, _ in steps], dtype=np.float64),
@@ -84,9 +88,11 @@ def new_schedule(arms: Sequence[ArmSchedule]) -> Schedule:
         confirm=np.array([arm.confirm_response for arm in arms], dtype=np.int64),
         shift=np.array(shifts, dtype=np.float64),
         not_evaluable=np.array(not_evaluable, dtype=np.float64),
+        at_last_scan=np.array(at_last_scan, dtype=np.int64),
         is_common_plan=int(is_plan and len(plans) == 1),
         is_shifted=int(any(shifts)),
         has_unevaluable=int(any(not_evaluable)),
+        ends_at_scans=int(any(at_last_scan)),
     )
 
 
@@ -170,6 +176,29 @@ def attended(
         if is_attended and scan >= day:
             return visit, min(scan, end)
         visit += 1
+
+
+@kernel
+def last_attended(
+    schedule: Schedule, seed: np.uint64, trial: np.uint64, patient: int, arm: int, day: float
+) -> float:
+    """Day of the last attended visit on ``day`` or earlier; 0 if there is none."""
+    window = schedule.window[arm]
+    missed = schedule.missed[arm]
+    is_drawn = window > 0.0 or missed > 0.0
+    # The last that can be on the day is before the first that cannot.
+    visit = first_visit(schedule, arm, day + 2.0 * window + 1.0) - 1
+    while visit > 0:
+        scan = planned_day(schedule, arm, visit)
+        is_attended = True
+        if is_drawn:
+            late, uniform = draw_visit(seed, trial, patient, visit, window)
+            scan += late
+            is_attended = uniform >= missed
+        if is_attended and scan <= day:
+            return float(scan)
+        visit -= 1
+    return 0.0
 
 
 @kernel

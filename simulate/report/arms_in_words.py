@@ -134,6 +134,8 @@ def scans_text(assessments: Assessments) -> str:
     if assessments.not_evaluable_probability:
         probability = number(assessments.not_evaluable_probability)
         text += f"; a patient is not evaluable with probability {probability}"
+    if assessments.censor_at == "last_scan":
+        text += "; PFS without an event is censored at the last scan attended"
     return text
 
 

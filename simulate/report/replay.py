@@ -34,8 +34,9 @@ from simulate.results.replayed import (
     Look,
     ReplayedTrial,
 )
+from simulate.runner.pack import endpoint_numbers
 from simulate.scenario.endpoints import TIMES
-from simulate.scenario.resolve import endpoints_of, strata_cells
+from simulate.scenario.resolve import strata_cells
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -162,7 +163,7 @@ def _print_arms(trial: ReplayedTrial, cut: Cut, console: Console) -> None:
     scenario = trial.scenario
     at = f"{analysis_name(scenario, cut.analysis)}, calendar month {cut.cutoff:.2f}"
     say(console, f"All arms at: {at}", "bold")
-    cuts = [trial.cut(cut.analysis, endpoint) for endpoint in endpoints_of(scenario)]
+    cuts = [trial.cut(cut.analysis, endpoint) for endpoint in endpoint_numbers(scenario)]
     labels = ["patients"]
     for by in cuts:
         if by.endpoint in TIMES:
@@ -243,7 +244,7 @@ def write_csv(trial: ReplayedTrial, cut: Cut, stream: TextIO) -> None:
     levels = [tuple(cell.levels.values()) for cell in strata_cells(scenario)]
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([*BEFORE_FACTORS, *scenario.strata, *_after_factors(trial)])
-    cuts = [trial.cut(cut.analysis, endpoint) for endpoint in endpoints_of(scenario)]
+    cuts = [trial.cut(cut.analysis, endpoint) for endpoint in endpoint_numbers(scenario)]
     followed = zip(
         *(zip(by.months.tolist(), by.ended_by.tolist(), strict=True) for by in cuts), strict=True
     )
@@ -261,7 +262,7 @@ def write_csv(trial: ReplayedTrial, cut: Cut, stream: TextIO) -> None:
 
 def _after_factors(trial: ReplayedTrial) -> list[str]:
     """Columns that follow those of the factors."""
-    endpoints = endpoints_of(trial.scenario)
+    endpoints = endpoint_numbers(trial.scenario)
     return [ENTRY, *(f"{name}_{what}" for name in endpoints for what in OF_ENDPOINT), CUTOFF]
 
 

@@ -34,10 +34,11 @@ from simulate.results.kaplan_meier import (
     kaplan_meier,
 )
 from simulate.results.plain import or_null, plain_row
-from simulate.runner.pack import endpoint_numbers, pack
+from simulate.runner.follow_up import censored_at_scans
+from simulate.runner.pack import endpoint_numbers, pack, pack_schedule
 from simulate.runner.replay import replay
 from simulate.scenario.comparisons import planned_comparisons
-from simulate.scenario.endpoints import TIMES
+from simulate.scenario.endpoints import PFS, TIMES
 from simulate.scenario.hashes import data_hash, design_hash
 from simulate.scenario.models import MOST_TRIALS, Scenario
 
@@ -246,7 +247,7 @@ class ReplayedTrial:
             held = [a for a, month in self.cutoffs.items() if not math.isnan(month)]
             rule = f"must have taken place in trial {self.trial:,}: {', '.join(held) or 'none did'}"
             raise _refusal("analysis", rule, repr(name))
-        return cut_patients(self.patients, name, endpoint, numbers[endpoint], cutoff)
+        return cut_patients(self.scenario, self.trial, self.patients, name, endpoint, cutoff)
 
     def to_json(self, cut: Cut | None) -> dict[str, Any]:
         """Return the trial as plain data for ``json.dumps``, with its arms at a cutoff."""
@@ -303,21 +304,28 @@ def _verdict(decisions: Decisions, row: int, rejected_before: bool) -> str:
 
 
 def cut_patients(
-    patients: Patients, analysis: str, endpoint: str, number: int, cutoff: float
+    scenario: Scenario,
+    trial: int,
+    patients: Patients,
+    analysis: str,
+    endpoint: str,
+    cutoff: float,
 ) -> Cut:
     """Patients as seen at a cutoff, by the rule with which the engine builds its risk sets.
 
     Whose calendar month of the end is after the cutoff is censored there, ``cutoff - entry`` months
-    from randomisation.
+    from randomisation; for PFS at the last scan before, where the scenario says so.
 
     Parameters
     ----------
+    scenario : Scenario
+        What was simulated, with its seed.
+    trial : int
+        Number of the trial.
     patients : Patients
-        Of one trial.
+        Of that trial.
     analysis, endpoint : str
         Their names; the analysis is empty at a month that is none's.
-    number : int
-        Row of the endpoint in the arrays of the patients.
     cutoff : float
         Calendar month.
 
@@ -325,10 +333,16 @@ def cut_patients(
     -------
     Cut
     """
+    number = endpoint_numbers(scenario)[endpoint]
     entered = patients.entry <= cutoff
     seen = patients.calendar_end[number, entered] <= cutoff
     entry = patients.entry[entered]
     outcome = patients.outcome[number, entered]
+    months = np.where(seen, patients.end[number, entered], cutoff - entry)
+    schedule = pack_schedule(scenario)
+    if endpoint == PFS and schedule.ends_at_scans:
+        seed = scenario.simulation.seed
+        months = censored_at_scans(schedule, seed, trial, patients, months, cutoff)
     return Cut(
         analysis=analysis,
         endpoint=endpoint,
@@ -336,7 +350,7 @@ def cut_patients(
         arm=patients.arm[entered],
         stratum=patients.stratum[entered],
         entry=entry,
-        months=np.where(seen, patients.end[number, entered], cutoff - entry),
+        months=months,
         ended_by=np.select(
             [~seen, outcome == EVENT, outcome == DROPOUT],
             [BY_CUTOFF, BY_EVENT, BY_DROPOUT],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -106,6 +106,13 @@ class Assessments(Sourced):
         lt=1,
         description="Probability that a patient is not evaluable: progression-free survival is "
         "censored at randomisation, and there is no response; overall survival is as it is.",
+    )
+
+    censor_at: Literal["follow_up_end", "last_scan"] = Field(
+        default="follow_up_end",
+        description="Where progression-free survival without an event is censored: at the end of "
+        "follow-up (dropout, planned end or cutoff), or at the last scan attended by then (at "
+        "randomisation if there is none).",
     )
 
     @property

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from functools import partial
 
+from simulate.scenario.assessments import Assessments
 from simulate.scenario.check_arms import check_apart, hazard_rule, steps_of
 from simulate.scenario.draft import Draft
 from simulate.scenario.endpoints import (
@@ -121,6 +122,13 @@ def _check_assessments(draft: Draft) -> Iterator[Finding]:
         if PFS not in known and (OS in known or RESPONSE not in known):
             rule = "needs progression-free survival, which scans show, in the arms"
             yield Finding(path, rule, "", "add it, or remove the scans")
+        elif PFS not in known:
+            tables: dict[Path, Assessments | None] = {("assessments",): draft.assessments}
+            tables |= {("arms", name, "assessments"): arm.assessments for name, arm in arms.items()}
+            rule = "must be left out: it is about progression-free survival, which is not there"
+            for at, table in tables.items():
+                if table is not None and table.censor_at == "last_scan":
+                    yield Finding((*at, "censor_at"), rule)
 
 
 def _check_same(name: str, arm: Arm, arms: Mapping[str, Arm], draft: Draft) -> Iterator[Finding]:

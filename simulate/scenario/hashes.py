@@ -15,7 +15,12 @@ NOT_HASHED = frozenset({"label", "status", "source", "ensemble"})
 # Tables whose order means nothing; that of all others is part of the scenario.
 UNORDERED = frozenset({"stratum", "by_stratum", "joint_prevalence", "binary", "clocks", "members"})
 # Keys that came later, left out where they have their defaults: other hashes stay as they were.
-LATER = {"binary": {}, "shift_days": 0, "not_evaluable_probability": 0.0}
+LATER = {
+    "binary": {},
+    "shift_days": 0,
+    "not_evaluable_probability": 0.0,
+    "censor_at": "follow_up_end",
+}
 
 
 def data_hash(scenario: Scenario) -> str:

@@ -218,6 +218,7 @@ def test_the_unit_of_time_does_not_matter(name: str) -> None:
         "joint",
         "observed through scans",
         "responders of continuous times",
+        "censored at the last of the scans",
     ],
 )
 def test_a_row_does_not_depend_on_the_others(name: str) -> None:

@@ -566,6 +566,84 @@ ENDPOINT_FEATURES: dict[str, Table] = {
             "free": estimate("only", "share_event_free", at_months=6.0),
         },
     },
+    "censored at the last of the scans": {
+        # In one arm at the end of follow-up. The last patient's fourth scan is at the very cutoff.
+        "arms": {
+            "new": {
+                "pfs": relative("old", 0.5),
+                "os": relative("old", 0.5),
+                "response": responding(0.5, exponential(2.0)),
+                "dropout": dropping_out(0.05),
+            },
+            "old": {
+                "pfs": exponential(6.0),
+                "os": exponential(15.0),
+                "response": responding(0.4, exponential(3.0)),
+            },
+            "other": {
+                "pfs": relative("old", 0.9),
+                "os": relative("old", 1.0),
+                "response": responding(0.4, exponential(3.0)),
+                "assessments": EIGHT_THEN_TWELVE,
+            },
+        },
+        "assessments": EIGHT_THEN_TWELVE | {"censor_at": "last_scan"},
+        "correlations": {"progression_os": 0.3},
+        "strata": SITES,
+        "accrual": {"patients": 70, "arrivals": "evenly_spaced", "rate_per_month": 9.0},
+        "follow_up": {"maximum_months": 17.0},
+        "analyses": {
+            "first": {"trigger": events(20)},
+            "grid": {"trigger": {"minimum_follow_up_months": 224 / 30.4375}},
+            "last": {"trigger": events(70, "all_data", endpoint="os")},
+        },
+        "hypotheses": {
+            "within": hypothesis("new", "old", "first", "grid", "last", stratified=True),
+            "mixed": hypothesis("new", "other", "grid"),
+            "mean": of_curves("new", "old", "grid", "last", kind="rmst", tau_months=5.0),
+            "os": hypothesis("new", "old", "grid", endpoint="os"),
+        },
+        "estimates": {
+            "median": estimate("new", "median"),
+            "free": estimate("new", "share_event_free", at_months=168 / 30.4375),
+            "late": estimate("old", "survival", at_months=224 / 30.4375),
+            "duration": estimate("new", "median", "duration_of_response"),
+            "duration_other": estimate("other", "median", "duration_of_response"),
+            "still": estimate(
+                "new", "share_event_free", "duration_of_response", at_months=56 / 30.4375
+            ),
+        },
+    },
+    "censored at the last attended of the scans": {
+        "arms": {
+            "only": THREE_ARMS_JOINT["high"]
+            | {"pfs": exponential(5.0), "os": exponential(14.0), "binary": {}}
+        },
+        "assessments": EVERY_SIX_WEEKS
+        | {"window_days": 10, "missed_probability": 0.3, "shift_days": 20}
+        | {"censor_at": "last_scan", "not_evaluable_probability": 0.1},
+        "strata": SITES,
+        "accrual": {"patients": 40, "arrivals": "poisson", "rate_per_month": 8.0},
+        "analyses": {
+            "first": {"trigger": {"calendar_months": 6.0}},
+            "last": {"trigger": events(25)},
+        },
+        "estimates": {
+            "median": estimate("only", "median"),
+            "last": estimate("only", "last_survival"),
+            "survival": estimate("only", "survival", at_months=4.0),
+            "duration": estimate("only", "median", "duration_of_response"),
+            "free": estimate("only", "share_event_free", at_months=3.0),
+        },
+    },
+    "shifted scans, censored at them": {
+        "arms": TWO_SCANNED_ARMS,
+        "assessments": SHIFTED | {"censor_at": "last_scan", "shift_days": 50},
+        "accrual": {"patients": 60, "arrivals": "poisson", "rate_per_month": 9.0},
+        "analyses": {"final": {"trigger": events(35)}},
+        "hypotheses": {"test": hypothesis("new", "old", "final")},
+        "estimates": {"median": estimate("new", "median")},
+    },
     "responders of continuous times": {
         "arms": {
             "new": {

@@ -194,6 +194,7 @@ def schedule_of(chosen: Assessments) -> ArmSchedule:
         chosen.confirm_response,
         chosen.shift_days,
         chosen.not_evaluable_probability,
+        chosen.censor_at == "last_scan",
     )
 
 

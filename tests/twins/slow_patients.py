@@ -17,6 +17,7 @@ from twins.slow_course import course_in_states, course_of, model_of, schedule_of
 from twins.slow_random import whole_number, wide_uniform, word_uniform, words_at
 from twins.slow_transitions import walk_of
 
+from simulate.engine.visits import ArmSchedule
 from simulate.scenario.endpoints import DISEASE_CONTROL, OS, PFS, RESPONSE
 from simulate.scenario.models import Accrual, Scenario
 from simulate.scenario.resolve import dropout_hazards, has_states, strata_cells
@@ -40,7 +41,7 @@ class Followed(NamedTuple):
 class Patient(NamedTuple):
     """One patient: entry in calendar months, the other times from randomisation.
 
-    ``response`` is that of the first sign of one.
+    ``response`` is that of the first sign of one; ``visits`` are None without scans.
     """
 
     stratum: int
@@ -50,7 +51,7 @@ class Patient(NamedTuple):
     progression: float
     endpoints: dict[str, Followed]
     response: float
-    is_scanned: bool
+    visits: tuple[ArmSchedule, Place] | None
 
     def calendar_end(self, endpoint: str) -> float:
         return self.entry + self.endpoints[endpoint].months
@@ -85,9 +86,10 @@ def slow_patients(scenario: Scenario, trial: int) -> list[Patient]:
             last = last_months(scenario, name, course.events, arm, place)
             last = min(last, leaving) if name in SHOWN else last
             endpoints[name] = followed(event, dropout, last)
-        scanned = bool(scenario.arms[arm].assessments or scenario.assessments)
+        scans = scenario.arms[arm].assessments or scenario.assessments
+        visits = (schedule_of(scans), place) if scans else None
         times = entries[number], dropout, course.progression
-        patients.append(Patient(stratum, arm, *times, endpoints, course.response, scanned))
+        patients.append(Patient(stratum, arm, *times, endpoints, course.response, visits))
     return patients
 
 

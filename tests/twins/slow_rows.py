@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from scipy.stats import norm
 from twins import slow_curves, slow_rates
-from twins.slow_assessments import DAYS_PER_MONTH
+from twins.slow_assessments import DAYS_PER_MONTH, attended_days
 from twins.slow_logrank import Observed, RiskSet, risk_sets, slow_cox, slow_logrank
 from twins.slow_patients import Patient
 from twins.slow_weighted import (
@@ -121,8 +121,11 @@ def observe(
         pfs = observe(patient, PFS, cutoff, is_experimental, stratum)
         return pfs._replace(time=duration_of(patient, pfs))
     seen = patient.calendar_end(endpoint) <= cutoff
+    months = patient.endpoints[endpoint].months if seen else cutoff - patient.entry
+    if endpoint == PFS and not (seen and patient.has_event(PFS)) and ends_at_scan(patient):
+        months = last_scan(patient, cutoff)
     return Observed(
-        patient.endpoints[endpoint].months if seen else cutoff - patient.entry,
+        months,
         seen and patient.has_event(endpoint),
         is_experimental,
         stratum,
@@ -134,9 +137,26 @@ def has_responded(patient: Patient, cutoff: float) -> bool:
     return patient.has_event(RESPONSE) and patient.calendar_end(RESPONSE) <= cutoff
 
 
+def ends_at_scan(patient: Patient) -> bool:
+    """Whether a patient is censored for PFS at the last scan."""
+    return patient.visits is not None and patient.visits[0].at_last_scan
+
+
+def last_scan(patient: Patient, cutoff: float) -> float:
+    """Month of the last scan attended by the end of follow-up or the cutoff; 0 if there is none."""
+    assert patient.visits is not None
+    last = 0.0
+    for day in attended_days(*patient.visits):
+        month = day / DAYS_PER_MONTH
+        if month > patient.endpoints[PFS].months or patient.entry + month > cutoff:
+            break
+        last = month
+    return last
+
+
 def duration_of(patient: Patient, pfs: Observed) -> float:
     """Months from the first sign of a response to the end of PFS: whole days from scan to event."""
-    if not (patient.is_scanned and pfs.is_event):
+    if not patient.visits or not (pfs.is_event or ends_at_scan(patient)):
         return pfs.time - patient.response
     first, last = (round(month * DAYS_PER_MONTH) for month in (patient.response, pfs.time))
     return (last - first) / DAYS_PER_MONTH

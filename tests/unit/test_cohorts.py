@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from copy import deepcopy
 from typing import Any
 
 import numpy as np
 import pytest
 from twins.feature_scenarios import FEATURES, feature_scenario
+from twins.slow_patients import slow_patients
+from twins.slow_rows import observe
 
 import simulate
 from simulate.api.cohorts import Cohort, cohorts
@@ -117,6 +120,32 @@ def test_course_of_a_patient_holds_together(cohort: Cohort) -> None:
     assert list(cohort.binary) == ["pain"]
     assert 0 < cohort.binary["pain"].sum() < 120
     assert np.all(np.diff(cohort.entry) >= 0)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["censored at the last of the scans", "censored at the last attended of the scans"],
+)
+def test_a_cut_ends_at_the_last_scan_as_in_the_engine(name: str) -> None:
+    scenario = feature_scenario(name)
+    cohort = next(simulate.cohorts(scenario, start=3, trials=1))
+    patients = slow_patients(scenario, 3)
+    for month in (2.0, cohort.cutoff("first"), 15.0):
+        cut = cohort.cut(month, "pfs")
+        entered = [p for p in patients if p.entry <= month]
+        slow = [observe(p, "pfs", month, True, 0) for p in entered]
+        assert cut.months.tolist() == [o.time for o in slow]
+        assert cut.is_event.tolist() == [o.is_event for o in slow]
+    replayed = replay_trial(scenario, 3).cut("first", "pfs")
+    assert replayed.months.tolist() == cohort.cut(replayed.cutoff, "pfs").months.tolist()
+    # Some are back at a scan, and nobody's events have changed.
+    scans = FEATURES[name]["assessments"] | {"censor_at": "follow_up_end"}
+    later = dataclasses.replace(cohort, scenario=feature_scenario(name, assessments=scans))
+    free = later.cut(15.0, "pfs")
+    assert np.array_equal(free.is_event, cut.is_event)
+    assert np.all(cut.months <= free.months)
+    assert np.any(cut.months < free.months)
+    assert np.array_equal(cohort.cut(15.0, "os").months, later.cut(15.0, "os").months)
 
 
 def test_observed_endpoints_and_who_is_not_evaluable() -> None:

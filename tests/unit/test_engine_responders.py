@@ -12,13 +12,9 @@ from twins.slow_assessments import DAYS_PER_MONTH, Place, slow_control, slow_obs
 from simulate.engine.arrays import COUNT_BITS, DROPOUT, EVENT, FOLLOWED_TO_END, FloatArray, IntArray
 from simulate.engine.assessments import observe, see_control
 from simulate.engine.descriptive import share_event_free
+from simulate.engine.follow_up import follow_up_times
 from simulate.engine.ordering import PAYLOAD_BITS, ticks_per_month
-from simulate.engine.responders import (
-    count_responders,
-    duration_keys,
-    follow_up_times,
-    response_keys,
-)
+from simulate.engine.responders import count_responders, duration_keys, response_keys
 from simulate.engine.visits import ArmSchedule, draw_patients, new_schedule
 
 NEVER = math.inf
@@ -55,7 +51,7 @@ def durations(
     why = np.array(outcome, dtype=np.int64)
     scale = ticks_per_month(cutoff, 0)
     places = (follow_up, why, calendar_end, arrays[2], arrays[0] + arrays[3], arm, 1)
-    return told(keys, duration_keys(*places, on_days, n, cutoff, scale, keys), cutoff)
+    return told(keys, duration_keys(*places, on_days, False, n, cutoff, scale, keys), cutoff)
 
 
 def test_durations_are_of_responders_by_the_cutoff() -> None:

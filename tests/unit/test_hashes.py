@@ -172,6 +172,7 @@ def test_keys_of_scans_that_came_later_change_nothing_at_their_defaults() -> Non
     for key, default, other in [
         ("shift_days", 0, 1),
         ("not_evaluable_probability", 0.0, 0.1),
+        ("censor_at", "follow_up_end", "last_scan"),
     ]:
         assert _hashes("assessments", SCANS | {key: default})[0] == base
         assert _hashes("assessments", SCANS | {key: other})[0] != base

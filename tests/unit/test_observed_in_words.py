@@ -28,6 +28,10 @@ STEPS = ({"from_week": 0, "every_weeks": 8}, {"from_week": 48, "every_weeks": 12
             ", all of a patient's shifted by up to 7 days; responses need confirmation",
         ),
         (
+            {"censor_at": "last_scan"},
+            "; PFS without an event is censored at the last scan attended",
+        ),
+        (
             {"missed_probability": 0.1, "not_evaluable_probability": 0.04},
             ", each missed with probability 0.1; a patient is not evaluable with probability 0.04",
         ),

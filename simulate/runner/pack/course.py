@@ -79,7 +79,7 @@ def pack_course(scenario: Scenario, progression: Progression | None = None) -> C
         needs_scores=int(any([loadings[0], loadings[2], loadings[3], *with_response])),
         loadings=floats(loadings),
         is_assessed=int(is_assessed(scenario)),
-        schedule=_schedule(scenario),
+        schedule=pack_schedule(scenario),
         disease_control=numbers.get(DISEASE_CONTROL, -1),
         n_binary=len(binary),
         binary_rate=np.array(
@@ -95,7 +95,7 @@ def progression_of(scenario: Scenario) -> dict[str, tuple[Hazard, ...]]:
     return progression_hazards(scenario, log=log, exp=exp)
 
 
-def _schedule(scenario: Scenario) -> Schedule:
+def pack_schedule(scenario: Scenario) -> Schedule:
     """When the arms are scanned."""
     arms = []
     for arm in scenario.arms.values():
@@ -111,6 +111,7 @@ def _schedule(scenario: Scenario) -> Schedule:
                 chosen.confirm_response,
                 chosen.shift_days,
                 chosen.not_evaluable_probability,
+                chosen.censor_at == "last_scan",
             )
         )
     return new_schedule(arms)

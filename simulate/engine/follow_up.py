@@ -1,0 +1,158 @@
+"""Follow-up for PFS where it ends at the last scan unless with an event.
+
+A scan counts if it is attended by the end of follow-up: by dropout or the end of planned follow-up
+(a scan on the day of either counts), or else by the cutoff, by the very sum that makes the calendar
+month of an event seen at that scan. Who has not been scanned is censored on day 0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulate.engine.arrays import EVENT, FloatArray, IntArray, Plan, Schedule
+from simulate.engine.assessments import DAYS_PER_MONTH, MOST_MONTHS
+from simulate.engine.compile import inlined_kernel, kernel
+from simulate.engine.elementary import ROUND
+from simulate.engine.ordering import CENSORED_BIT, PAYLOAD_BITS, ticks_per_month
+from simulate.engine.visits import last_attended
+from simulate.engine.workspace import Workspace
+
+
+@inlined_kernel
+def follow_pfs(
+    plan: Plan,
+    seed: np.uint64,
+    trial: np.uint64,
+    workspace: Workspace,
+    n_entered: int,
+    cutoff: float,
+    out: FloatArray,
+) -> None:
+    """Follow-up for PFS at ``cutoff`` in months from randomisation, (n,)."""
+    patients = workspace.patients
+    calendar_end = patients.calendar_end[0]
+    follow_up_times(patients.entry, patients.end[0], calendar_end, n_entered, cutoff, out)
+    if plan.course.schedule.ends_at_scans:
+        back_to_scans(
+            plan.course.schedule,
+            seed,
+            trial,
+            patients.arm,
+            patients.shift,
+            patients.entry,
+            calendar_end,
+            patients.outcome[0],
+            n_entered,
+            cutoff,
+            workspace.float_scratch_2,
+            workspace.float_scratch_3,
+            out,
+        )
+
+
+@kernel
+def follow_up_times(
+    entry: FloatArray,
+    end: FloatArray,
+    calendar_end: FloatArray,
+    n_entered: int,
+    cutoff: float,
+    out: FloatArray,
+) -> None:
+    """Follow-up at ``cutoff`` in months from randomisation, by the rule of sort keys, (n,)."""
+    for i in range(n_entered):
+        out[i] = end[i] if calendar_end[i] <= cutoff else cutoff - entry[i]
+
+
+@kernel
+def follow_up_keys(
+    follow_up: FloatArray,
+    calendar_end: FloatArray,
+    outcome: IntArray,
+    arm: IntArray,
+    experimental_arm: int,
+    n_entered: int,
+    cutoff: float,
+    stratum_bits: int,
+    keys: IntArray,
+) -> None:
+    """Keys as of `build_keys`, of a follow-up that has been worked out, (n_entered,)."""
+    scale = ticks_per_month(cutoff, stratum_bits)
+    for i in range(n_entered):
+        is_event = (calendar_end[i] <= cutoff) & (outcome[i] == EVENT)
+        censored = 0 if is_event else CENSORED_BIT
+        time = int(follow_up[i] * scale)
+        keys[i] = (time << PAYLOAD_BITS) | censored | int(arm[i] == experimental_arm)
+
+
+@kernel
+def back_to_scans(
+    schedule: Schedule,
+    seed: np.uint64,
+    trial: np.uint64,
+    arm: IntArray,
+    shift: FloatArray,
+    entry: FloatArray,
+    calendar_end: FloatArray,
+    outcome: IntArray,
+    n_entered: int,
+    cutoff: float,
+    days: FloatArray,
+    scans: FloatArray,
+    follow_up: FloatArray,
+) -> None:
+    """Take a ``follow_up`` without an event back to the last scan, in place, (n_entered,).
+
+    In arms whose patients are censored there. ``days`` and ``scans`` (n_entered,) are scratch.
+    """
+    last_days(entry, calendar_end, follow_up, n_entered, cutoff, days)
+    if schedule.is_shifted:
+        for i in range(n_entered):
+            days[i] -= shift[i]
+    if schedule.is_common_plan:
+        last_planned(schedule, n_entered, days, scans)
+    else:
+        for i in range(n_entered):
+            scans[i] = last_attended(schedule, seed, trial, i, arm[i], days[i])
+    if schedule.is_shifted:
+        for i in range(n_entered):
+            scans[i] += shift[i] if scans[i] > 0.0 else 0.0
+    for i in range(n_entered):
+        is_event = (calendar_end[i] <= cutoff) & (outcome[i] == EVENT)
+        stays = is_event | (schedule.at_last_scan[arm[i]] == 0)
+        follow_up[i] = follow_up[i] if stays else scans[i] / DAYS_PER_MONTH
+
+
+@kernel
+def last_days(
+    entry: FloatArray,
+    calendar_end: FloatArray,
+    follow_up: FloatArray,
+    n_entered: int,
+    cutoff: float,
+    out: FloatArray,
+) -> None:
+    """Last whole day by the end of follow-up, by its own month, (n_entered,)."""
+    for i in range(n_entered):
+        near = (min(follow_up[i], MOST_MONTHS) * DAYS_PER_MONTH + ROUND) - ROUND
+        month = near / DAYS_PER_MONTH
+        is_over = calendar_end[i] <= cutoff
+        # The nearest day or the one before.
+        by_end = month <= follow_up[i]
+        by_cutoff = entry[i] + month <= cutoff
+        out[i] = near if (is_over & by_end) | (by_cutoff & (not is_over)) else near - 1.0
+
+
+@kernel
+def last_planned(schedule: Schedule, n: int, days: FloatArray, out: FloatArray) -> None:
+    """Last scans on the day or earlier, on the one plan of all arms; 0 if there is none, (n,)."""
+    for i in range(n):
+        out[i] = 0.0
+    for step in range(schedule.first_step[1]):
+        from_day = schedule.from_day[step]
+        gap = schedule.gap[step]
+        for i in range(n):
+            since = days[i] - from_day
+            near = (since / gap + ROUND) - ROUND
+            scan = from_day + (near if near * gap <= since else near - 1.0) * gap
+            out[i] = scan if since >= 0.0 else out[i]
