@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from simulate.engine.arrays import Course, FloatArray, Patients, Plan, States, UintArray
+from simulate.engine.arrays import Course, FloatArray, Patients, Plan, UintArray
 from simulate.engine.assessments import leave_unassessed, observe, see_control
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import exp, log
@@ -85,30 +85,16 @@ def make_events(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Worksp
     unit_exponentials(workspace.draw_event, n)
     n_cells = plan.n_arms * plan.n_strata
     member = int(np.int64(trial % np.uint64(plan.n_members)))
-    first_event = of_member(course.first_event, member, n_cells)
     if plan.has_states:
-        states = states_of_member(plan.states, member, n_cells)
-        follow_states(first_event, states, seed, trial, n, workspace)
+        # Its hazards are picked out in there: this function takes long enough to compile.
+        follow_states(course.first_event, plan.states, member, n_cells, seed, trial, n, workspace)
     else:
+        first_event = of_member(course.first_event, member, n_cells)
         invert_hazards(workspace.draw_event, patients.cell, first_event, n, patients.event[0])
         if course.has_deaths:
             add_deaths(course, seed, trial, n, workspace)
         if course.response >= 0:
             add_responses(course, seed, trial, n, workspace)
-
-
-@inlined_kernel
-def states_of_member(states: States, member: int, n_cells: int) -> States:
-    """The multi-state model under one of the plan's truths."""
-    return States(
-        of_member(states.to_response, member, n_cells),
-        of_member(states.to_death, member, n_cells),
-        of_member(states.response_to_progression, member, n_cells),
-        of_member(states.response_to_death, member, n_cells),
-        of_member(states.progression_to_death, member, n_cells),
-        states.is_forward,
-        of_member(states.discontinuation, member, n_cells),
-    )
 
 
 @inlined_kernel

@@ -13,16 +13,37 @@ from __future__ import annotations
 import numpy as np
 
 from simulate.engine.arrays import FloatArray, Hazards, States, UintArray
-from simulate.engine.compile import kernel
+from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.philox import PURPOSE_STATES, SHIFT_8, draw_pair
-from simulate.engine.times import cumulative_hazards, invert_hazards, unit_exponentials
+from simulate.engine.times import (
+    cumulative_hazards,
+    invert_hazards,
+    of_member,
+    unit_exponentials,
+)
 from simulate.engine.workspace import Workspace
+
+
+@inlined_kernel
+def states_of_member(states: States, member: int, n_cells: int) -> States:
+    """The multi-state model under one of the plan's truths."""
+    return States(
+        of_member(states.to_response, member, n_cells),
+        of_member(states.to_death, member, n_cells),
+        of_member(states.response_to_progression, member, n_cells),
+        of_member(states.response_to_death, member, n_cells),
+        of_member(states.progression_to_death, member, n_cells),
+        states.is_forward,
+        of_member(states.discontinuation, member, n_cells),
+    )
 
 
 @kernel
 def follow_states(
-    to_progression: Hazards,
-    states: States,
+    first_event: Hazards,
+    all_states: States,
+    member: int,
+    n_cells: int,
     seed: np.uint64,
     trial: np.uint64,
     n: int,
@@ -30,10 +51,13 @@ def follow_states(
 ) -> None:
     """Progression, death, response and the first of the first two, of each patient, (n,).
 
+    ``first_event`` and ``all_states`` hold the hazards of all members; those of one are used.
     Needs cells, and the unit exponentials of stable to progression in ``workspace.draw_event``.
     Fills ``progression`` (infinite where death comes first, or never), ``discontinuation``, and
     rows 0, 1 and 2 of ``event``: PFS, OS and response.
     """
+    to_progression = of_member(first_event, member, n_cells)
+    states = states_of_member(all_states, member, n_cells)
     patients = workspace.patients
     cell = patients.cell
     progression = patients.progression
