@@ -4,10 +4,10 @@ A figure asks for rows of the trial (estimates), for features by which a simulat
 with the publication, and for what a simulated trial would have published.
 
 A time at which a Kaplan-Meier curve crosses a half is no good feature: scans leave plateaus. So a
-published time ``t`` enters as ``z(t) = (g(0.5) - g(S(t))) / se(g(S(t)))`` with ``g(S) = log(-log
-S)``, the mean of half a month before and after: 0 where ``t`` is the median, the normal quantile of
-the confidence level where it is the lower limit, which is the first time at which the log-log band
-falls below a half (Brookmeyer and Crowley 1982).
+published time ``t`` enters by ``z = (g(0.5) - g(S)) / se(g(S))`` with ``g(S) = log(-log S)`` half a
+month before and after it: between the two, z has fallen to 0 where ``t`` is the median, to the
+normal quantile of the confidence level where it is the lower limit, which is the first time at
+which the log-log band reaches a half (Brookmeyer and Crowley 1982).
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ from simulate.engine.arrays import FloatArray, Statistics
 HALF_WINDOW_MONTHS = 0.5
 # z beyond this says no more than that a time is far from being crossed.
 MOST_Z = 4.0
+# Just above a threshold.
+EDGE = 1e-6
 LOG_LOG_HALF = float(np.log(np.log(2.0)))
 # The model knows nothing of other proportions.
 MODELLED = (RESPONSE, DISEASE_CONTROL)
@@ -86,7 +88,8 @@ class ReadFeature(NamedTuple):
     feature : Feature
         In words, with the published value on the scale of the feature.
     read : callable
-        From `Columns` to values, (n_trials,); NaN where it does not exist.
+        From `Columns` to values, (n_trials,), or (n_trials, 2) of a feature that crosses; NaN
+        where it does not exist.
     """
 
     figure: str
@@ -164,9 +167,9 @@ class Readings:
         return tables
 
     def features_of(self, statistics: Statistics) -> FloatArray:
-        """Features of simulated trials, (n_trials, n_features)."""
+        """Columns of the features of simulated trials, (n_trials, n_columns)."""
         columns = Columns(statistics)
-        return np.stack([feature.read(columns) for feature in self.features], axis=1)
+        return np.column_stack([feature.read(columns) for feature in self.features])
 
     def predictions_of(self, statistics: Statistics) -> FloatArray:
         """What simulated trials would have published, (n_trials, n_predictions)."""
@@ -246,29 +249,29 @@ def _crossings(readings: Readings, name: str, figure: Median) -> Iterator[ReadFe
     reached = [(what, month, z) for what, month, z in crossings if not isinstance(month, str)]
     for what, month, z in reached:
         read = _z_about(readings, figure.endpoint, float(month))
-        yield ReadFeature(name, Feature(what, "normal", z), read)
+        yield ReadFeature(name, Feature(what, "crosses", z), read)
     missing = [(what, z) for what, month, z in crossings if month == NOT_REACHED]
     if missing:
         # If one is not reached, those above it are not, either.
         what, z = missing[0]
         feature = Feature(f"{what} not reached", "exceeds", z)
-        yield ReadFeature(name, feature, _last_z(readings, figure.endpoint))
+        yield ReadFeature(name, feature, _last_z(readings, figure, z))
 
 
 def _median_of_all_events(readings: Readings, name: str, figure: Median) -> None:
-    """A median of times that are all seen: how many are below it, as a normal score."""
+    """A median of times that are all seen: the share later than it falls to a half there."""
     if not figure.use or isinstance(figure.months, str):
         return
-    month = float(figure.months)
-    before = readings.row(TIME_TO_RESPONSE, "survival", at_months=month - HALF_WINDOW_MONTHS)
-    after = readings.row(TIME_TO_RESPONSE, "survival", at_months=month + HALF_WINDOW_MONTHS)
+    rows = [
+        readings.row(TIME_TO_RESPONSE, "survival", at_months=month)
+        for month in _about(float(figure.months))
+    ]
 
     def read(columns: Columns) -> FloatArray:
-        above = 0.5 * (columns.of("estimate", before) + columns.of("estimate", after))
-        n = columns.of("patients_experimental", before)
-        return np.asarray((above - 0.5) * 2.0 * np.sqrt(n))
+        return np.column_stack([columns.of("estimate", row) for row in rows])
 
-    _compare(readings, name, _label(name, figure), 0.0, 0.0, read)
+    feature = Feature(_label(name, figure), "crosses", 0.5)
+    readings.features.append(ReadFeature(name, feature, read))
 
 
 def _survival(readings: Readings, name: str, figure: Survival) -> None:
@@ -356,22 +359,38 @@ def _published_share(figure: WithCount, evidence: Evidence) -> tuple[float, floa
 
 
 def _z_about(readings: Readings, endpoint: str, month: float) -> Read:
-    """Height of the curve at a published time, as z: the mean of a little before and after."""
-    times = (max(month - HALF_WINDOW_MONTHS, 0.5 * month), month + HALF_WINDOW_MONTHS)
-    rows = [readings.row(endpoint, "survival", at_months=time) for time in times]
+    """Height of the curve a little before and after a published time, as z."""
+    rows = [readings.row(endpoint, "survival", at_months=time) for time in _about(month)]
     last = readings.row(endpoint, "last_survival")
 
     def read(columns: Columns) -> FloatArray:
-        z = [_z(*_carried_forward(columns, row, last)) for row in rows]
-        return np.asarray(0.5 * (z[0] + z[1]))
+        return np.column_stack([_z(*_carried_forward(columns, row, last)) for row in rows])
 
     return read
 
 
-def _last_z(readings: Readings, endpoint: str) -> Read:
-    """Height of the curve after the last event, as z."""
-    row = readings.row(endpoint, "last_survival")
-    return lambda columns: _z(columns.of("estimate", row), columns.of("se", row))
+def _about(month: float) -> tuple[float, float]:
+    """Months a little before and after a published time."""
+    return max(month - HALF_WINDOW_MONTHS, 0.5 * month), month + HALF_WINDOW_MONTHS
+
+
+def _last_z(readings: Readings, figure: Median, threshold: float) -> Read:
+    """Height of the curve after the last event, as z, on the side that the trial itself says.
+
+    At S = 0 the band is undefined, and a limit not reached before is not reached at all, however
+    low the curve: so z is put on the side of the ``threshold`` on which the trial's own is.
+    """
+    last = readings.row(figure.endpoint, "last_survival")
+    own = readings.row(figure.endpoint, "median", level=figure.level)
+    column = "estimate" if threshold == 0.0 else "lower" if threshold > 0.0 else "upper"
+
+    def read(columns: Columns) -> FloatArray:
+        z = _z(columns.of("estimate", last), columns.of("se", last))
+        is_reached = np.isfinite(columns.of(column, own))
+        sided = np.where(is_reached, np.minimum(z, threshold), np.maximum(z, threshold + EDGE))
+        return np.where(np.isnan(z), np.nan, sided)
+
+    return read
 
 
 def _carried_forward(columns: Columns, row: int, last: int) -> tuple[FloatArray, FloatArray]:
