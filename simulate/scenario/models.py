@@ -36,6 +36,7 @@ from simulate.scenario.tables import (
     rule_error,
     without_default,
 )
+from simulate.scenario.uncertainty import MOST_STRATA
 
 
 def is_version_1(version: int) -> int:
@@ -64,6 +65,11 @@ class Arm(Sourced):
         default=None,
         description="A multi-state model, from which progression-free and overall survival and "
         "response follow, instead of their tables.",
+    )
+    discount: Annotated[float, Field(gt=0, le=10)] | None = Field(
+        default=None,
+        description="Hazards of progression-free and overall survival are divided by this, after "
+        "all else: 0.74 makes them larger by 1 / 0.74. Arms relative to this one are not affected.",
     )
     binary: dict[Name, Binary] = Field(
         default={}, description="Rates of the further binary endpoints, by their names."
@@ -190,6 +196,11 @@ class Simulation(Table):
 
     trials: int = Field(ge=1, le=MOST_TRIALS, description="Number of simulated trials.")
     seed: int = Field(ge=0, le=2**63 - 1, description="Seed of the random numbers.")
+    members: Annotated[int, Field(ge=2, le=MOST_STRATA)] | None = Field(
+        default=None,
+        description="Number of truths that stand for the distributions of uncertain arms, which "
+        "trials take in turn; default: 1,000, or as many as an ensemble has.",
+    )
 
 
 class Scenario(Table):
