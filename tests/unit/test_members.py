@@ -202,7 +202,10 @@ def test_rows_of_any_blocks_are_those_of_the_trials_by_member(quantiles: Any) ->
     assert rows["test", "overall", "conditional_power_sd"].estimate == found.sd.value
     assert rows["test", "overall", "assurance_within_se"].estimate == found.within_se
     low, middle = quantiles_given_truth(found, (0.05, 0.5))
-XX    above = share_of_truths_above(found, 0.8)
+    for name, expected in (("p05", low), ("median", middle)):
+        row = rows["test", "overall", f"conditional_power_{name}"]
+        assert row[5:] == pytest.approx(expected, nan_ok=True)
+    above = share_of_truths_above(found, 0.8)
     assert rows["test", "overall", "conditional_power_above_80"][5:] == above
 
 
