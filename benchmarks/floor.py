@@ -54,6 +54,6 @@ def end_follow_up(event: FloatArray, dropout: FloatArray, n: int) -> None:
 @kernel
 def cut(end: FloatArray, entry: FloatArray, cutoff: float, n: int, keys: IntArray) -> None:
     """Follow-up at the cutoff as sort keys, (n,)."""
-    scale = ticks_per_month(cutoff)
+    scale = ticks_per_month(cutoff, int(np.int64(0)))
     for i in range(n):
         keys[i] = int(min(end[i], cutoff - entry[i]) * scale) << PAYLOAD_BITS

@@ -110,6 +110,7 @@ def _analyse(plan: Plan, workspace: Workspace, cutoff: float, last: int) -> floa
         experimental_arm,
         n,
         cutoff,
+        plan.stratum_bits,
         workspace.keys,
     )
     no_sets = int(np.int64(0))  # typed: for a literal, other code than the engine's is compiled

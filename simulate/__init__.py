@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from simulate.api import (
         Cohort,
         Shard,
+        calibrate,
         cohorts,
         load_evidence,
         load_run,
@@ -19,15 +20,26 @@ if TYPE_CHECKING:
         run_shard,
         scenario_from_dict,
         verify,
+        write_ensemble,
     )
+    from simulate.calibration.calibrate import Calibration
     from simulate.calibration.evidence import Evidence
-    from simulate.errors import Problem, RefusedError, ScenarioError, SimulateError, StoreError
+    from simulate.errors import (
+        CalibrationError,
+        Problem,
+        RefusedError,
+        ScenarioError,
+        SimulateError,
+        StoreError,
+    )
     from simulate.results.result import Result
     from simulate.scenario.models import Scenario
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Calibration": "simulate.calibration.calibrate",
+    "CalibrationError": "simulate.errors",
     "Cohort": "simulate.api",
     "Evidence": "simulate.calibration.evidence",
     "Problem": "simulate.errors",
@@ -38,6 +50,7 @@ _HOMES = {
     "Shard": "simulate.api",
     "SimulateError": "simulate.errors",
     "StoreError": "simulate.errors",
+    "calibrate": "simulate.api",
     "cohorts": "simulate.api",
     "load_evidence": "simulate.api",
     "load_run": "simulate.api",
@@ -46,9 +59,12 @@ _HOMES = {
     "run_shard": "simulate.api",
     "scenario_from_dict": "simulate.api",
     "verify": "simulate.api",
+    "write_ensemble": "simulate.api",
 }
 
 __all__ = [
+    "Calibration",
+    "CalibrationError",
     "Cohort",
     "Evidence",
     "Problem",
@@ -59,6 +75,7 @@ __all__ = [
     "Shard",
     "SimulateError",
     "StoreError",
+    "calibrate",
     "cohorts",
     "load_evidence",
     "load_run",
@@ -67,6 +84,7 @@ __all__ = [
     "run_shard",
     "scenario_from_dict",
     "verify",
+    "write_ensemble",
 ]
 
 

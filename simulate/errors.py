@@ -62,3 +62,17 @@ class StoreError(SimulateError):
 
 class RefusedError(StoreError):
     """A run folder that holds something else than what was asked for; nothing was done."""
+
+
+class CalibrationError(SimulateError):
+    """Published figures to which a model cannot be fitted.
+
+    Attributes
+    ----------
+    worst : str
+        Name of the figure, or the part of it, that fits worst.
+    """
+
+    def __init__(self, message: str, *, worst: str = "") -> None:
+        self.worst = worst
+        super().__init__(message)

@@ -1,6 +1,7 @@
 """The public functions: they put the rooms together."""
 
 from simulate.api.blocks import Counts, expected_bytes
+from simulate.api.calibrate import calibrate, write_ensemble
 from simulate.api.cohorts import Cohort, cohorts
 from simulate.api.inputs import Shard, check_shard, trials_to_do, with_simulation
 from simulate.api.run import load_run, run, run_shard
@@ -13,6 +14,7 @@ __all__ = [
     "Counts",
     "Shard",
     "Verified",
+    "calibrate",
     "check_shard",
     "cohorts",
     "expected_bytes",
@@ -25,4 +27,5 @@ __all__ = [
     "trials_to_do",
     "verify",
     "with_simulation",
+    "write_ensemble",
 ]

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from simulate.api.inputs import Keep, planned_blocks
 from simulate.engine.arrays import Statistics
 from simulate.errors import StoreError
@@ -160,10 +158,5 @@ def result_of(
         tallies=tallies,
         operating_characteristics=tuple(table),
         twins=tuple(twins(scenario, table)),
-        statistics=_joined(rows) if rows else None,
+        blocks=rows,
     )
-
-
-def _joined(parts: list[Statistics]) -> Statistics:
-    """One block after the other."""
-    return Statistics(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))

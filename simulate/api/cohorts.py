@@ -18,7 +18,7 @@ from simulate.results.kaplan_meier import BoolArray, FloatArray, IntArray
 from simulate.results.replayed import Cut, cut_patients
 from simulate.runner.cohorts import MadeCohort, made_cohorts
 from simulate.runner.pack import endpoint_numbers, pack
-from simulate.scenario.endpoints import OS, PFS, RESPONSE
+from simulate.scenario.endpoints import DISEASE_CONTROL, OS, PFS, RESPONSE
 from simulate.scenario.models import MOST_TRIALS, Scenario
 from simulate.scenario.resolve import is_assessed, strata_cells
 
@@ -29,7 +29,8 @@ class Cohort:
 
     Arrays have a place for each patient, (n_patients,), and are read-only. Times are those that a
     patient would have without dropout, end of follow-up or cutoff; infinite is never. Where there
-    are scans, progression-free survival and response are what the scans show.
+    are scans, progression-free survival and response are what the scans show: both never happen in
+    a patient who is not evaluable.
 
     Attributes
     ----------
@@ -123,8 +124,12 @@ class Cohort:
 
     @property
     def binary(self) -> dict[str, BoolArray]:
-        """Who has each of the binary endpoints beside response, by its name."""
-        names = self.scenario.binary_endpoints
+        """Who has each of the binary endpoints beside response, by its name.
+
+        Among them disease control, where a hypothesis or an estimate is about it.
+        """
+        observed = [name for name in (DISEASE_CONTROL,) if name in self._rows]
+        names = [*observed, *self.scenario.binary_endpoints]
         return {name: _read_only(np.isfinite(self._event(name))) for name in names}
 
     def cutoff(self, analysis: str) -> float:

@@ -6,13 +6,12 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from simulate.calibration.figures import AnyFigure, Months, MonthsRange
+from simulate.calibration.figures import AnyFigure, Months, MonthsRange, rounding
 from simulate.calibration.priors import Model
 from simulate.scenario.assessments import Assessments
 from simulate.scenario.hashes import canonical_hash
 from simulate.scenario.models import file_schema, is_version_1
 from simulate.scenario.tables import (
-    MAX_PATIENTS,
     Name,
     Positive,
     Stated,
@@ -23,6 +22,7 @@ from simulate.scenario.tables import (
 )
 
 MOST_DRAWS = 1_000_000
+MOST_PATIENTS = 100_000
 
 
 class PublishedTrial(Stated):
@@ -31,7 +31,9 @@ class PublishedTrial(Stated):
     arm: Name = Field(description="Name of the treatment, for scenarios.")
     label: Text | None = Field(default=None, description="Name for reports.")
     patients: int = Field(
-        ge=2, le=MAX_PATIENTS, description="Patients, of whom the figures are unless they say else."
+        ge=2,
+        le=MOST_PATIENTS,
+        description="Patients, of whom the figures are unless they say else.",
     )
 
 
@@ -63,6 +65,11 @@ class PublishedFollowUp(Stated):
         shortest, longest = map(float, self.range_months)
         median = 0.5 * (shortest + longest) if self.median_months is None else self.median_months
         return (shortest, 0.0), (float(median), 0.5), (longest, 1.0)
+
+    @property
+    def longest_possible(self) -> float:
+        """The longest follow-up, in months, with what rounding may have taken away."""
+        return float(self.range_months[1]) + rounding(self.range_months[1])
 
     def accrual_steps(self, patients: int) -> tuple[tuple[float, float], ...]:
         """Accrual that gives this follow-up at a cutoff ``longest`` months after the first entry.
@@ -96,7 +103,7 @@ class NotEvaluable(Stated):
 
     patients: int = Field(
         ge=0,
-        le=MAX_PATIENTS,
+        le=MOST_PATIENTS,
         description="How many: without response and disease control, and censored at once for "
         "progression-free survival; their survival is known.",
     )
@@ -111,6 +118,14 @@ class PublishedAssessments(Assessments, Stated):
         description="All scans of a patient are up to so many whole days early or late together, "
         "all shifts equally likely.",
     )
+
+    @model_validator(mode="after")
+    def _shifts_apart(self) -> Self:
+        shortest = min(every for _, every in self.steps_in_days)
+        if 2 * self.shift_days >= shortest:
+            rule = f"must be less than half the {shortest} days between scans"
+            raise rule_error(rule, ("shift_days",), remedy=f"at most {(shortest - 1) // 2}")
+        return self
 
 
 class Importance(Table):

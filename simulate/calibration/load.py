@@ -6,8 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from simulate.calibration.checks import check_evidence
 from simulate.calibration.evidence import Evidence
-from simulate.scenario.files import Tables, raise_findings, read_tables, tables_of
+from simulate.errors import Problem, ScenarioError
+from simulate.scenario.files import Tables, is_evidence, raise_findings, read_tables, tables_of
 from simulate.scenario.pieces import read_pieces
 from simulate.scenario.reading import Reading
 
@@ -32,7 +34,12 @@ def load_evidence(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -
     ScenarioError
         With every problem found, in the order of the file.
     """
-    return _build(read_tables(path, overrides, "evidence"))
+    tables = read_tables(path, overrides, "evidence")
+    if "arms" in tables.data and not is_evidence(tables.data):
+        rule = "must be published evidence: this is a scenario"
+        remedy = "simulate run simulates it"
+        raise ScenarioError([Problem("", rule, "", remedy, os.fspath(path))])
+    return _build(tables)
 
 
 def evidence_from_dict(data: Mapping[str, Any]) -> Evidence:
@@ -63,4 +70,8 @@ def _build(tables: Tables) -> Evidence:
     raise_findings(reading, tables.places, tables.problems if reading.findings else ())
     pieces = read_pieces(reading, Evidence)
     raise_findings(reading, tables.places, tables.problems)
-    return Evidence(**pieces)
+    evidence = Evidence(**pieces)
+    for finding in check_evidence(evidence):
+        reading.add(finding)
+    raise_findings(reading, tables.places, ())
+    return evidence

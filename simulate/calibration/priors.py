@@ -168,10 +168,13 @@ class Model(Table):
             origin = name.split("_to_", maxsplit=1)[0]
             if origin != "stable" and not any(other.endswith(f"_to_{origin}") for other in given):
                 raise rule_error(f"needs a transition to {origin} beside it", (name,), "")
-            if origin == "stable" and "clock" in transition.model_fields_set:
+            if origin == "stable" and transition.clock == "forward":
                 rule = "must be left out: from stable both clocks run from randomisation"
                 raise rule_error(rule, (name, "clock"))
             _check_same_as(name, given)
+        if not self.free:
+            rule = "must have at least one prior: there is nothing to fit"
+            raise rule_error(rule, given="")
         return self
 
 

@@ -13,6 +13,7 @@ import sys
 import click
 
 from simulate import __version__
+from simulate.cli.calibrate import calibrate
 from simulate.cli.check import check, schema
 from simulate.cli.common import InterruptedRun
 from simulate.cli.compare import compare
@@ -35,7 +36,20 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (run, check, status, show, verify, compare, merge, replay, schema, warmup):
+COMMANDS = (
+    run,
+    check,
+    calibrate,
+    status,
+    show,
+    verify,
+    compare,
+    merge,
+    replay,
+    schema,
+    warmup,
+)
+for command in COMMANDS:
     cli.add_command(command)
 
 

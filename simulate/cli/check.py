@@ -1,4 +1,4 @@
-"""simulate check, simulate schema: what a scenario file says, and may say."""
+"""simulate check, simulate schema: what a scenario or evidence file says, and may say."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simulate.cli.common import file_argument, open_console, print_json, set_option
+from simulate.cli.common import (
+    compile_engine,
+    file_argument,
+    open_console,
+    print_json,
+    set_option,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,17 +21,53 @@ if TYPE_CHECKING:
 @click.command()
 @file_argument
 @set_option
-def check(file: str, overrides: Sequence[str]) -> None:
-    """Check FILE, and tell the trial in words with what closed forms expect of it."""
+@click.option(
+    "--shapes",
+    is_flag=True,
+    help="Of an evidence file: find Weibull shapes of medians with limits by simulating the trial.",
+)
+def check(file: str, overrides: Sequence[str], shapes: bool) -> None:
+    """Check FILE, and tell in words what it says with what closed forms make of it.
+
+    FILE is a scenario, or published evidence.
+    """
+    from simulate.scenario.files import is_evidence, read_tables
+
+    if is_evidence(read_tables(file).data):
+        _check_evidence(file, overrides, shapes)
+        return
     from simulate.report.text import print_check
     from simulate.scenario.load import load_scenario
 
+    if shapes:
+        raise click.UsageError("--shapes is for evidence files")
     print_check(load_scenario(file, overrides), open_console())
 
 
+def _check_evidence(file: str, overrides: Sequence[str], shapes: bool) -> None:
+    from simulate.calibration.load import load_evidence
+    from simulate.report.evidence import print_evidence
+
+    evidence = load_evidence(file, overrides)
+    found = {}
+    if shapes:
+        from simulate.api.evidence import medians_with_limits, weibull_shape
+
+        compile_engine(open_console(stderr=True))
+        names = medians_with_limits(evidence)
+        found = {name: weibull_shape(evidence, name) for name in names}
+    print_evidence(evidence, open_console(), found)
+
+
 @click.command()
-def schema() -> None:
+@click.option("--evidence", is_flag=True, help="Of evidence files instead.")
+def schema(evidence: bool) -> None:
     """Print the JSON Schema of scenario files."""
+    if evidence:
+        from simulate.calibration.evidence import evidence_schema
+
+        print_json(evidence_schema())
+        return
     from simulate.scenario.models import json_schema
 
     print_json(json_schema())

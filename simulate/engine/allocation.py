@@ -76,11 +76,30 @@ def randomise_within_strata(
     for j in range(size):
         for block in range(first):
             sequence[block * size + j] = arrangements[np.uint64(picks[block]), j]
+    if n_strata == 2:
+        _take_from_two(stratum, n, next_place[1], sequence, arm)
+        return
     for i in range(n):
         own = np.uint64(stratum[i])
         place = next_place[own]
         next_place[own] = place + np.uint64(1)
         arm[i] = sequence[place]
+
+
+@kernel
+def _take_from_two(
+    stratum: IntArray, n: int, first_of_second: np.uint64, sequence: IntArray, arm: IntArray
+) -> None:
+    """Give each patient of two strata the next arm of its own in ``sequence``, (n,).
+
+    One count of patients in a register says where both strata are.
+    """
+    in_second = np.uint64(0)
+    for i in range(n):
+        is_second = np.uint64(stratum[i])
+        place = first_of_second + in_second if stratum[i] == 1 else np.uint64(i) - in_second
+        arm[i] = sequence[place]
+        in_second += is_second
 
 
 @kernel

@@ -26,6 +26,7 @@ def observe(
     seed: np.uint64,
     trial: np.uint64,
     arm: IntArray,
+    shift: FloatArray,
     progression: FloatArray,
     death: FloatArray,
     response: FloatArray,
@@ -45,6 +46,8 @@ def observe(
         Key and address of the draws of visits.
     arm : IntArray, shape (n,)
         Each patient's arm.
+    shift : FloatArray, shape (n,)
+        Days by which all visits of each patient are late; read where the schedule has shifts.
     progression, death, response : FloatArray, shape (n,)
         Latent months from randomisation, infinite for never; a response is before both others.
         Randomisation is on day 0, and whatever happens counts from day 1.
@@ -68,9 +71,20 @@ def observe(
     to_days(progression, n, out_pfs)
     to_days(response, n, out_response)
     if schedule.is_common_plan:
-        scan_on_plan(schedule, n, out_pfs, out_os, out_response, out_confirmed)
+        scan_on_plan(schedule, shift, n, out_pfs, out_os, out_response, out_confirmed)
     else:
-        scan_at_visits(schedule, seed, trial, arm, n, out_pfs, out_os, out_response, out_confirmed)
+        scan_at_visits(
+            schedule,
+            seed,
+            trial,
+            arm,
+            shift,
+            n,
+            out_pfs,
+            out_os,
+            out_response,
+            out_confirmed,
+        )
     to_months(n, out_pfs)
     to_months(n, out_os)
     to_months(n, out_response)
@@ -97,6 +111,7 @@ def to_months(n: int, days: FloatArray) -> None:
 @kernel
 def scan_on_plan(
     schedule: Schedule,
+    shift: FloatArray,
     n: int,
     pfs: FloatArray,
     os: FloatArray,
@@ -104,15 +119,15 @@ def scan_on_plan(
     confirmed: FloatArray,
 ) -> None:
     """Latent to seen days, in place, (n,), where all visits are on one plan."""
-    to_scans(schedule, n, pfs)
+    to_scans(schedule, shift, n, pfs)
     for i in range(n):
         pfs[i] = min(pfs[i], os[i])
-    to_scans(schedule, n, response)
+    to_scans(schedule, shift, n, response)
     none_from_end(pfs, n, response)
     if schedule.confirm[0]:
         for i in range(n):
             confirmed[i] = response[i] + 1.0
-        to_scans(schedule, n, confirmed)
+        to_scans(schedule, shift, n, confirmed)
         none_from_end(pfs, n, confirmed)
     else:
         for i in range(n):
@@ -120,8 +135,11 @@ def scan_on_plan(
 
 
 @kernel
-def to_scans(schedule: Schedule, n: int, days: FloatArray) -> None:
+def to_scans(schedule: Schedule, shift: FloatArray, n: int, days: FloatArray) -> None:
     """First scans on the day or later, on the one plan of all arms, in place, (n,)."""
+    if schedule.is_shifted:
+        for i in range(n):
+            days[i] = max(days[i] - shift[i], 1.0)
     last = schedule.first_step[1] - 1
     for step in range(last + 1):
         from_day = schedule.from_day[step]
@@ -132,6 +150,9 @@ def to_scans(schedule: Schedule, n: int, days: FloatArray) -> None:
             near = (since / gap + ROUND) - ROUND
             scan = from_day + (near if near * gap >= since else near + 1.0) * gap
             days[i] = scan if since > 0.0 and days[i] <= to_day else days[i]
+    if schedule.is_shifted:
+        for i in range(n):
+            days[i] += shift[i]
 
 
 @kernel
@@ -147,6 +168,7 @@ def scan_at_visits(
     seed: np.uint64,
     trial: np.uint64,
     arm: IntArray,
+    shift: FloatArray,
     n: int,
     pfs: FloatArray,
     os: FloatArray,
@@ -156,18 +178,59 @@ def scan_at_visits(
     """Latent to seen days, in place, (n,), with visits early, late or missed."""
     for i in range(n):
         group = arm[i]
-        end = os[i]
-        if pfs[i] < end:
-            visit = first_visit(schedule, group, pfs[i])
-            _, end = attended(schedule, seed, trial, i, group, visit, pfs[i], end)
-        pfs[i] = end
+        # By the patient's visits: the clock on which they are planned.
+        late = shift[i] if schedule.is_shifted else 0.0
+        end = os[i] - late
+        progressed = pfs[i] - late
+        if progressed < end:
+            visit = first_visit(schedule, group, progressed)
+            _, end = attended(schedule, seed, trial, i, group, visit, progressed, end)
+        pfs[i] = end + late
         seen = counts = NEVER_DAY
-        if response[i] < end:
-            visit = first_visit(schedule, group, response[i])
-            visit, scan = attended(schedule, seed, trial, i, group, visit, response[i], end)
-            seen = counts = scan if scan < end else NEVER_DAY
+        responded = response[i] - late
+        if responded < end:
+            visit = first_visit(schedule, group, responded)
+            visit, scan = attended(schedule, seed, trial, i, group, visit, responded, end)
+            seen = counts = scan + late if scan < end else NEVER_DAY
             if schedule.confirm[group] and scan < end:
                 _, scan = attended(schedule, seed, trial, i, group, visit + 1, scan, end)
-                counts = scan if scan < end else NEVER_DAY
+                counts = scan + late if scan < end else NEVER_DAY
         response[i] = seen
         confirmed[i] = counts
+
+
+@kernel
+def see_control(
+    schedule: Schedule,
+    seed: np.uint64,
+    trial: np.uint64,
+    arm: IntArray,
+    shift: FloatArray,
+    pfs: FloatArray,
+    n: int,
+    out: FloatArray,
+) -> None:
+    """Month of the first scan attended, infinite if it is not before the end of PFS, (n,).
+
+    ``pfs`` (n,) are the months that `observe` has found; the other arguments are as there.
+    """
+    if schedule.is_common_plan:
+        planned = schedule.gap[0]
+        for i in range(n):
+            day = planned + (shift[i] if schedule.is_shifted else 0.0)
+            month = day / DAYS_PER_MONTH
+            out[i] = month if month < pfs[i] and day < NEVER_DAY else np.inf
+        return
+    first = int(np.int64(1))  # typed: a literal would compile a kernel a second time
+    for i in range(n):
+        late = shift[i] if schedule.is_shifted else 0.0
+        end = (min(pfs[i] * DAYS_PER_MONTH, NEVER_DAY) + ROUND) - ROUND - late
+        _, scan = attended(schedule, seed, trial, i, arm[i], first, 0.0, end)
+        out[i] = (scan + late) / DAYS_PER_MONTH if scan < end else np.inf
+
+
+@kernel
+def leave_unassessed(assessable: FloatArray, n: int, months: FloatArray) -> None:
+    """No event, in place, (n,), for who is not evaluable: ``assessable`` is 0."""
+    for i in range(n):
+        months[i] = months[i] if assessable[i] > 0.0 else np.inf

@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from simulate.engine.arrays import Course, FloatArray, Patients, Plan, States, UintArray
-from simulate.engine.assessments import observe
+from simulate.engine.assessments import leave_unassessed, observe, see_control
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import exp, log
 from simulate.engine.normal import normal_cdf, normal_quantile
@@ -34,6 +34,7 @@ from simulate.engine.times import (
     to_calendar,
     unit_exponentials,
 )
+from simulate.engine.visits import draw_patients
 from simulate.engine.workspace import Workspace
 
 
@@ -56,10 +57,13 @@ def follow_course(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Work
     if course.response >= 0:
         response = course.response
         end_by(patients.event[0], n, patients.end[response], patients.outcome[response])
+    if course.disease_control >= 0:
+        control = course.disease_control
+        end_by(patients.event[0], n, patients.end[control], patients.outcome[control])
     if plan.has_states and not plan.states.discontinuation.never:
-        discontinued = patients.discontinuation
-        end_by(discontinued, n, patients.end[0], patients.outcome[0])
-        end_by(discontinued, n, patients.end[2], patients.outcome[2])
+        end_discontinued(course, patients, n)
+    if course.is_assessed and course.schedule.has_unevaluable:
+        end_unassessed(course, patients, n)
     for binary in range(course.n_binary):
         endpoint = course.n_endpoints - course.n_binary + binary
         assessed = workspace.float_scratch
@@ -105,6 +109,17 @@ def states_of_member(states: States, member: int, n_cells: int) -> States:
         states.is_forward,
         of_member(states.discontinuation, member, n_cells),
     )
+
+
+@inlined_kernel
+def end_discontinued(course: Course, patients: Patients, n: int) -> None:
+    """End the follow-up for what scans show of who has left treatment."""
+    end_by(patients.discontinuation, n, patients.end[0], patients.outcome[0])
+    response = course.response
+    end_by(patients.discontinuation, n, patients.end[response], patients.outcome[response])
+    if course.disease_control >= 0:
+        control = course.disease_control
+        end_by(patients.discontinuation, n, patients.end[control], patients.outcome[control])
 
 
 @kernel
@@ -187,11 +202,15 @@ def see_through_scans(
     else:
         for i in range(n):
             response[i] = np.inf
+    schedule = course.schedule
+    if schedule.is_shifted or schedule.has_unevaluable:
+        draw_patients(schedule, seed, trial, patients.arm, n, patients.shift, patients.assessable)
     observe(
-        course.schedule,
+        schedule,
         seed,
         trial,
         patients.arm,
+        patients.shift,
         progression,
         death,
         response,
@@ -201,6 +220,36 @@ def see_through_scans(
         patients.response,
         response,
     )
+    if course.disease_control >= 0:
+        control = patients.event[course.disease_control]
+        see_control(
+            schedule,
+            seed,
+            trial,
+            patients.arm,
+            patients.shift,
+            patients.event[0],
+            n,
+            control,
+        )
+        if schedule.has_unevaluable:
+            leave_unassessed(patients.assessable, n, control)
+    if schedule.has_unevaluable:
+        leave_unassessed(patients.assessable, n, patients.event[0])
+        leave_unassessed(patients.assessable, n, patients.response)
+        leave_unassessed(patients.assessable, n, response)
+
+
+@kernel
+def end_unassessed(course: Course, patients: Patients, n: int) -> None:
+    """End the follow-up for what scans show at randomisation for who is not evaluable."""
+    end_by(patients.assessable, n, patients.end[0], patients.outcome[0])
+    if course.response >= 0:
+        response = course.response
+        end_by(patients.assessable, n, patients.end[response], patients.outcome[response])
+    if course.disease_control >= 0:
+        control = course.disease_control
+        end_by(patients.assessable, n, patients.end[control], patients.outcome[control])
 
 
 @kernel

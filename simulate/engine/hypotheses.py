@@ -8,6 +8,7 @@ import numpy as np
 
 from simulate.engine.arrays import (
     ESTIMATE_NONE,
+    ESTIMATE_OF_LAST_SURVIVAL,
     ESTIMATE_OF_MEDIAN,
     ESTIMATE_OF_RATE,
     ESTIMATE_OF_RESTRICTED_MEAN,
@@ -22,11 +23,13 @@ from simulate.engine.arrays import (
     TEST_PROPORTIONS,
     TEST_RESTRICTED_MEAN,
     Hypotheses,
+    IntArray,
     Plan,
     Statistics,
 )
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.cox import cox
+from simulate.engine.descriptive import describe_arm
 from simulate.engine.kaplan_meier import (
     compare_means,
     compare_survival,
@@ -60,7 +63,14 @@ def is_of_curves(kind: int) -> bool:
     return (
         TEST_RESTRICTED_MEAN <= kind <= TEST_LANDMARK
         or ESTIMATE_OF_MEDIAN <= kind <= ESTIMATE_OF_RESTRICTED_MEAN
+        or kind >= ESTIMATE_OF_LAST_SURVIVAL
     )
+
+
+@inlined_kernel
+def keys_of(plan: Plan, workspace: Workspace) -> IntArray:
+    """Where a row's keys are once they are arranged; see `simulate.engine.trial.arrange`."""
+    return workspace.keys if plan.stratum_bits == 0 else workspace.sorted_keys
 
 
 @inlined_kernel
@@ -263,6 +273,11 @@ def analyse_curves(
     elif kind == ESTIMATE_OF_SURVIVAL:
         estimate, se, lower, upper, flag = survival_of_arm(
             curve, n_experimental, last, month, quantile
+        )
+    elif kind >= ESTIMATE_OF_LAST_SURVIVAL:
+        keys = keys_of(plan, workspace)
+        estimate, se, lower, upper, flag = describe_arm(
+            plan, workspace, keys, statistics, trial_row, row, n_experimental
         )
     else:
         estimate, se, flag = mean_of_arm(

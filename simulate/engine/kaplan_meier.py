@@ -21,57 +21,60 @@ from simulate.engine.arrays import (
 from simulate.engine.compile import kernel
 from simulate.engine.elementary import exp, log
 from simulate.engine.logrank import lane_sum
-from simulate.engine.ordering import CENSORED_BIT, EXPERIMENTAL_BIT, PAYLOAD_BITS
+from simulate.engine.ordering import (
+    CENSORED_BIT,
+    EXPERIMENTAL_BIT,
+    PAYLOAD_BITS,
+    count_keys_until,
+)
 
 
 @kernel
-def arm_curves(
-    keys: IntArray, n: int, scale: float, experimental: Curve, control: Curve
-) -> tuple[int, int]:
-    """Kaplan-Meier curves of both arms; returns the number of rows of each.
+def arm_curves(keys: IntArray, n: int, scale: float, until: float, both: Curve) -> tuple[int, int]:
+    """Kaplan-Meier curves of both arms up to the month ``until``; returns the rows of each.
 
     S is the product of ``(n - 1) / n`` over the events so far, ``n`` of the arm being at risk
-    (Kaplan and Meier 1958). ``keys[:n]`` are sorted keys, ``scale`` their ticks a month.
+    (Kaplan and Meier 1958). ``keys[:n]`` are sorted keys, ``scale`` their ticks a month. The
+    control's curve begins in the middle of ``both``.
     """
     left_experimental = 0
     for i in range(n):
         left_experimental += keys[i] & EXPERIMENTAL_BIT
     left_control = n - left_experimental
     inverse_scale = 1.0 / scale
+    middle = len(both.months) // 2
     in_experimental = np.uint64(0)
-    in_control = np.uint64(0)
-    for i in range(n):
+    in_control = np.uint64(middle)
+    for i in range(count_keys_until(keys, n, scale, until)):
         key = keys[i]
         is_experimental = key & EXPERIMENTAL_BIT
         is_event = 1 - ((key & CENSORED_BIT) >> 1)
-        month = (key >> PAYLOAD_BITS) * inverse_scale
-        # Written to both, and overwritten unless it is an event of the arm: cheaper than branches.
-        experimental.months[in_experimental] = month
-        experimental.survival[in_experimental] = left_experimental
-        control.months[in_control] = month
-        control.survival[in_control] = left_control
+        place = in_experimental if is_experimental == 1 else in_control
+        # Written for censorings, too, and then overwritten: cheaper than a branch.
+        both.months[place] = (key >> PAYLOAD_BITS) * inverse_scale
+        both.survival[place] = left_experimental if is_experimental == 1 else left_control
         in_experimental += np.uint64(is_event & is_experimental)
         in_control += np.uint64(is_event & (1 - is_experimental))
         left_experimental -= is_experimental
         left_control -= 1 - is_experimental
     n_experimental = int(np.int64(in_experimental))
-    n_control = int(np.int64(in_control))
-    _multiply_up(experimental, n_experimental)
-    _multiply_up(control, n_control)
+    n_control = int(np.int64(in_control)) - middle
+    _multiply_up(both.survival, both.greenwood, n_experimental)
+    _multiply_up(both.survival[middle:], both.greenwood[middle:], n_control)
     return n_experimental, n_control
 
 
 @kernel
-def _multiply_up(curve: Curve, n_rows: int) -> None:
+def _multiply_up(survival: FloatArray, greenwood: FloatArray, n_rows: int) -> None:
     """From the number at risk in ``survival`` to S and the terms of Greenwood's sum."""
     for j in range(n_rows):
-        at_risk = curve.survival[j]
+        at_risk = survival[j]
         left = at_risk - 1.0
         # One division for both.
         inverse = 1.0 / (at_risk * max(left, 1.0))
-        curve.survival[j] = left * left * inverse
-        curve.greenwood[j] = inverse
-    running_products(curve.survival, n_rows)
+        survival[j] = left * left * inverse
+        greenwood[j] = inverse
+    running_products(survival, n_rows)
 
 
 @kernel
@@ -107,7 +110,8 @@ def count_until(months: FloatArray, n_sets: int, month: float) -> int:
 def running_products(values: FloatArray, n: int) -> None:
     """Replace ``values[:n]`` by the products of all up to and including each, in one fixed order.
 
-    Four at a time, so that one multiplication in four waits for the one before.
+    Four at a time, so that one multiplication in four waits for the one before. How many values
+    follow does not matter to any product.
     """
     product = 1.0
     whole = n - n % 4
@@ -121,9 +125,10 @@ def running_products(values: FloatArray, n: int) -> None:
         values[i + 2] = product * three
         product *= four
         values[i + 3] = product
+    rest = 1.0
     for i in range(whole, n):
-        product *= values[i]
-        values[i] = product
+        rest *= values[i]
+        values[i] = product * rest
 
 
 @kernel
@@ -284,10 +289,8 @@ def survival_of_arm(
     se = math.sqrt(variance)
     if not 0.0 < survival < 1.0:
         return survival, se, np.nan, np.nan, 0
-    _, transformed = _log_log(survival, variance)
-    hazard = -log(survival)
-    stretch = exp(quantile * math.sqrt(transformed))
-    return survival, se, exp(-hazard * stretch), exp(-hazard / stretch), 0
+    lower, upper = log_log_limits(survival, variance, quantile)
+    return survival, se, lower, upper, 0
 
 
 @kernel
@@ -333,6 +336,15 @@ def _log_log(survival: float, variance: float) -> tuple[float, float]:
     log_survival = log(survival)
     scale = survival * log_survival
     return -log(-log_survival), variance / (scale * scale)
+
+
+@kernel
+def log_log_limits(survival: float, variance: float, quantile: float) -> tuple[float, float]:
+    """Confidence limits by the log-log transform, for 0 < S < 1."""
+    _, transformed = _log_log(survival, variance)
+    hazard = -log(survival)
+    stretch = exp(quantile * math.sqrt(transformed))
+    return exp(-hazard * stretch), exp(-hazard / stretch)
 
 
 @kernel

@@ -18,8 +18,10 @@ from simulate.engine.arrays import (
     WEIGHTS_NONE,
     FloatArray,
     IntArray,
+    aligned,
+    whole_lines,
 )
-from simulate.engine.compile import kernel
+from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import exp, log
 from simulate.engine.logrank import lane_sum
 from simulate.engine.maximum import (
@@ -47,7 +49,7 @@ class MaxComboScratch(NamedTuple):
         Scores of the components, positive if the experimental arm does better.
     covariance, correlation : FloatArray, shape (4, 4)
         Of the scores.
-    weights : FloatArray, shape (4, n_patients + 1)
+    weights : FloatArray, shape (4, at least n_patients + 1)
         Weights of the event times, a row a component.
     products, folded : FloatArray, shape (n_patients + 1,)
         Weights times variances, and of `sum_of_products`.
@@ -71,9 +73,9 @@ def new_maxcombo_scratch(n_patients: int) -> MaxComboScratch:
         scores=np.zeros(MOST_COMPONENTS),
         covariance=np.zeros(square),
         correlation=np.zeros(square),
-        weights=np.zeros((MOST_COMPONENTS, n_patients + 1)),
-        products=np.zeros(n_patients + 1),
-        folded=np.zeros(n_patients + 1),
+        weights=aligned((MOST_COMPONENTS, whole_lines(n_patients + 1))).view(np.float64),
+        products=aligned((n_patients + 1,)).view(np.float64),
+        folded=aligned((n_patients + 1,)).view(np.float64),
         maximum=new_maximum_scratch(),
     )
 
@@ -143,7 +145,7 @@ def _scores_and_covariance(
             scratch.covariance[b, a] = covariance
 
 
-@kernel
+@inlined_kernel
 def sum_of_products(left: FloatArray, right: FloatArray, n: int, folded: FloatArray) -> float:
     """Sum of ``left[:n] * right[:n]``, each quarter on top of the others, then as in `lane_sum`.
 

@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulate.engine.arrays import FloatArray
+from simulate.engine.arrays import FloatArray, aligned
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.corners import N_NODES, PI, corner_factors, corner_tail
 from simulate.engine.logrank import lane_sum
@@ -84,7 +84,7 @@ class MaximumScratch(NamedTuple):
 
 def new_maximum_scratch() -> MaximumScratch:
     """Scratch memory for `max_p_value`."""
-    nodes = (np.zeros(N_NODES) for _ in range(5))
+    nodes = (aligned((N_NODES,)).view(np.float64) for _ in range(5))
     return MaximumScratch(
         np.zeros((MOST_VARIABLES, MOST_VARIABLES)),
         np.zeros((MOST_VARIABLES, GAP + 1)),

@@ -1,8 +1,10 @@
 """Order of patients by follow-up time: sort keys that carry what the scan needs.
 
-A key is one non-negative int64: the follow-up time at the cutoff in ticks (61 bits), then 1 bit
-that is 1 if the patient is censored, so that events precede censorings at equal times, then 1 bit
-that is 1 in the experimental arm. A tick is 2**-61 to 2**-60 of the power of two above the cutoff.
+A key is one non-negative int64: the follow-up time at the cutoff in ticks, then 1 bit that is 1 if
+the patient is censored, so that events precede censorings at equal times, then 1 bit that is 1 in
+the experimental arm. Without strata a time has 61 bits. With strata, as many bits as number them
+are taken from the time's and stand below the rest while keys are sorted: patients are sorted once,
+and each stratum's are then picked out, in order.
 """
 
 from __future__ import annotations
@@ -30,18 +32,20 @@ TOP_SHIFT = 49
 DIGIT_BITS = 7
 ONE = np.uint64(1)
 SMALL = 48
-FEW_SEGMENTS = 8
+FEW_STRATA = 8
 SMALLEST_CUTOFF = 1e-6
 MOVES_A_KEY = 8
 
 
 @kernel
-def ticks_per_month(cutoff: float) -> float:
-    """Power of two that turns any follow-up time up to ``cutoff`` into fewer than 2**61 ticks."""
+def ticks_per_month(cutoff: float, stratum_bits: int) -> float:
+    """Power of two that turns follow-up times up to ``cutoff`` into whole ticks of limited size.
+
+    They have fewer bits than `TIME_BITS` by the ``stratum_bits``, which number the strata.
+    """
     exponent = np.uint64(np.float64(max(cutoff, SMALLEST_CUTOFF)).view(np.uint64) >> MANTISSA_BITS)
-    return np.uint64((np.uint64(2 * 1023 + TIME_BITS - 1) - exponent) << MANTISSA_BITS).view(
-        np.float64
-    )
+    bits = np.uint64(2 * 1023 + TIME_BITS - 1 - stratum_bits)
+    return np.uint64((bits - exponent) << MANTISSA_BITS).view(np.float64)
 
 
 @kernel
@@ -54,14 +58,15 @@ def build_keys(
     experimental_arm: int,
     n_entered: int,
     cutoff: float,
+    stratum_bits: int,
     keys: IntArray,
 ) -> None:
-    """Keys of the first ``n_entered`` patients at ``cutoff``, (n_entered,).
+    """Keys of the first ``n_entered`` patients at ``cutoff``, without strata, (n_entered,).
 
     Whose calendar month of the end is after the cutoff is censored there: the same sum that
     defined the cutoff, so the event that triggered it is always in.
     """
-    scale = ticks_per_month(cutoff)
+    scale = ticks_per_month(cutoff, stratum_bits)
     for i in range(n_entered):
         seen = calendar_end[i] <= cutoff
         time = end[i] if seen else cutoff - entry[i]
@@ -96,75 +101,106 @@ def unpack_counts(counts: int) -> tuple[int, int, int]:
 
 
 @kernel
-def gather_segments(
-    keys: IntArray,
-    arm: IntArray,
-    stratum: IntArray,
-    experimental_arm: int,
-    control_arm: int,
-    n_entered: int,
-    n_segments: int,
-    segment: IntArray,
-    next_place: UintArray,
-    out: IntArray,
-) -> None:
-    """Copy the keys of compared patients so that each stratum stands together.
-
-    ``n_segments`` is the number of strata, or 1 if the test is not stratified. Stratum ``s`` then
-    takes ``out[segment[s]:segment[s + 1]]``. ``segment``: (n_segments + 1,); ``next_place``:
-    (n_segments,).
-    """
-    for s in range(n_segments):
-        next_place[s] = np.uint64(0)
-    if n_segments <= FEW_SEGMENTS:
-        # A pass a stratum vectorises.
-        for s in range(n_segments):
-            count = 0
-            for i in range(n_entered):
-                is_compared = (arm[i] == experimental_arm) | (arm[i] == control_arm)
-                count += int(is_compared & ((stratum[i] == s) | (n_segments == 1)))
-            next_place[s] = np.uint64(count)
-    else:
-        for i in range(n_entered):
-            is_compared = (arm[i] == experimental_arm) | (arm[i] == control_arm)
-            next_place[np.uint64(stratum[i])] += np.uint64(is_compared)
-    place = 0
-    for s in range(n_segments):
-        segment[s] = place
-        place += int(next_place[s])
-        next_place[s] = np.uint64(segment[s])
-    segment[n_segments] = place
-    for i in range(n_entered):
-        if (arm[i] == experimental_arm) | (arm[i] == control_arm):
-            own = np.uint64(stratum[i] if n_segments > 1 else 0)
-            out[next_place[own]] = keys[i]
-            next_place[own] += ONE
+def append_strata(stratum: IntArray, n: int, stratum_bits: int, keys: IntArray) -> None:
+    """Put each patient's stratum below its key, (n,)."""
+    for i in range(n):
+        keys[i] = (keys[i] << stratum_bits) | stratum[i]
 
 
 @kernel
-def merge_two(keys: IntArray, middle: int, n: int, out: IntArray) -> None:
-    """Merge ``keys[:middle]`` and ``keys[middle:n]``, each sorted, into ``out[:n]``.
+def keep_arms(
+    arm: IntArray, experimental_arm: int, control_arm: int, n: int, keys: IntArray
+) -> int:
+    """Move the keys of the patients of two arms to the front of ``keys[:n]``; returns how many."""
+    place = np.uint64(0)
+    for i in range(n):
+        # Written for the others, too, and then overwritten: cheaper than a branch.
+        keys[place] = keys[i]
+        place += np.uint64((arm[i] == experimental_arm) | (arm[i] == control_arm))
+    return int(np.int64(place))
 
-    From both ends at once: each choice waits for the one before, and two chains wait together.
+
+@kernel
+def take_off_strata(keys: IntArray, n: int, stratum_bits: int, out: IntArray) -> None:
+    """Keys without the strata that `append_strata` put below them, in the order of ``keys[:n]``."""
+    for i in range(n):
+        out[i] = keys[i] >> stratum_bits
+
+
+@kernel
+def part_strata(
+    keys: IntArray,
+    n: int,
+    stratum_bits: int,
+    n_strata: int,
+    next_place: UintArray,
+    segment: IntArray,
+    out: IntArray,
+) -> None:
+    """Keys without their strata, stratum after stratum, each in the order of ``keys[:n]``.
+
+    Stratum ``s`` takes ``out[segment[s]:segment[s + 1]]``; ``segment`` is (n_strata + 1,), ``out``
+    (n + 1,), ``next_place`` (n_strata,) scratch.
     """
-    last = n - 1
-    low = int(np.int64(0))
-    other_low = middle
-    high = middle - 1
-    other_high = last
-    for k in range((n + 1) // 2):
-        first = keys[np.uint64(min(low, last))]
-        second = keys[np.uint64(min(other_low, last))]
-        is_first = (other_low > last) | ((low < middle) & (first <= second))
-        out[k] = first if is_first else second
-        low += int(is_first)
-        other_low += int(not is_first)
-        first = keys[np.uint64(max(high, 0))]
-        second = keys[np.uint64(max(other_high, 0))]
-        is_first = (other_high < middle) | ((high >= 0) & (first > second))
-        out[last - k] = first if is_first else second
-        high -= int(is_first)
-        other_high -= int(not is_first)
+    segment[0] = 0
+    mask = (1 << stratum_bits) - 1
+    if n_strata == 2:
+        segment[1] = _part_two(keys, n, out)
+        segment[2] = n
+        return
+    if n_strata <= FEW_STRATA:
+        place = np.uint64(0)
+        for s in range(n_strata):
+            for i in range(n):
+                # Written for other strata, too, and then overwritten: cheaper than a branch.
+                out[place] = keys[i] >> stratum_bits
+                place += np.uint64((keys[i] & mask) == s)
+            segment[s + 1] = int(np.int64(place))
+        return
+    for s in range(n_strata):
+        next_place[s] = np.uint64(0)
+    for i in range(n):
+        next_place[np.uint64(keys[i] & mask)] += ONE
+    for s in range(n_strata):
+        segment[s + 1] = segment[s] + int(next_place[s])
+        next_place[s] = np.uint64(segment[s])
+    for i in range(n):
+        own = np.uint64(keys[i] & mask)
+        out[next_place[own]] = keys[i] >> stratum_bits
+        next_place[own] += ONE
+
+
+@kernel
+def _part_two(keys: IntArray, n: int, out: IntArray) -> int:
+    """As `part_strata` for two strata, told by the lowest bit; returns where the second begins.
+
+    One count of keys in a register says where both strata are.
+    """
+    middle = n
+    for i in range(n):
+        middle -= keys[i] & 1
+    in_second = 0
+    for i in range(n):
+        is_second = keys[i] & 1
+        place = middle + in_second if is_second == 1 else i - in_second
+        out[np.uint64(place)] = keys[i] >> 1
+        in_second += is_second
+    return middle
+
+
+@kernel
+def count_keys_until(keys: IntArray, n: int, scale: float, month: float) -> int:
+    """Number of sorted ``keys[:n]``, ``scale`` their ticks a month, at or before ``month``."""
+    inverse_scale = 1.0 / scale
+    low = 0
+    high = n
+    while low < high:
+        middle = (low + high) // 2
+        if (keys[middle] >> PAYLOAD_BITS) * inverse_scale <= month:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 @kernel

@@ -21,6 +21,8 @@ number draw                   words
 7      0                      0 and 1: stable to response; 2 and 3: stable to death (52 bits each)
 7      1                      0 and 1: response to progression; 2 and 3: response to death (52 bits)
 7      2                      0 and 1: progression to death; 2 and 3: discontinuation (52 bits)
+8      0                      0: shift of all visits; 1: whether the patient is not evaluable (32
+                              bits each)
 ====== ====================== ==================================================================
 """
 
@@ -41,6 +43,7 @@ PURPOSE_RESPONSE = 4
 PURPOSE_BINARY = 5
 PURPOSE_VISIT = 6
 PURPOSE_STATES = 7
+PURPOSE_ASSESSED = 8
 
 MULTIPLIER_0 = np.uint64(0xD2511F53)
 MULTIPLIER_1 = np.uint64(0xCD9E8D57)
@@ -197,6 +200,25 @@ def draw_pair(
         w0, w1, w2, w3 = philox4x32(np.uint64(i) & MASK, low, high, address, k0, k1)
         first[i] = uniform_52(w0, w1)
         second[i] = uniform_52(w2, w3)
+
+
+@kernel
+def draw_assessed(
+    seed: np.uint64, trial: np.uint64, n: int, shift: FloatArray, uniform: FloatArray
+) -> None:
+    """Draw what holds for all of a patient's visits, each (n,), of 32 bits.
+
+    ``shift`` is the word itself, as a number below 2**32; ``uniform`` is one.
+    """
+    k0 = seed & MASK
+    k1 = seed >> SHIFT_32
+    low = trial & MASK
+    high = trial >> SHIFT_32
+    address = np.uint64(PURPOSE_ASSESSED) << SHIFT_8
+    for i in range(n):
+        w0, w1, _, _ = philox4x32(np.uint64(i) & MASK, low, high, address, k0, k1)
+        shift[i] = np.uint64(w0 | TWO_52_BITS).view(np.float64) - TWO_52
+        uniform[i] = uniform_32(w1)
 
 
 @kernel

@@ -97,14 +97,14 @@ def wait_after(
         cumulative_hazards(entered, cell, hazards, n, scratch)
         for i in range(n):
             uniforms[i] += scratch[i]
-        invert_hazards(uniforms, cell, hazards, n, uniforms)
+    invert_hazards(uniforms, cell, hazards, n, scratch)
+    if is_forward:
         # Rounding may lead back to a little before.
         for i in range(n):
-            uniforms[i] = max(uniforms[i], entered[i])
+            uniforms[i] = max(scratch[i], entered[i])
     else:
-        invert_hazards(uniforms, cell, hazards, n, uniforms)
         for i in range(n):
-            uniforms[i] += entered[i]
+            uniforms[i] = scratch[i] + entered[i]
 
 
 @kernel

@@ -17,7 +17,8 @@ from simulate.engine.arrays import (
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import exp, log
 
-SECOND_OF_TWO = np.uint64(1)
+# Up to so many cells a vectorised pass a cell is quicker than looking each patient's up.
+FEW_CELLS = 4
 
 
 @kernel
@@ -111,18 +112,27 @@ def _invert_single_rates(
     exponentials: FloatArray, cell: UintArray, inverse_slope: FloatArray, n: int, out: FloatArray
 ) -> None:
     """Clock at which a cumulative hazard of one piece reaches ``exponentials``, (n,)."""
-    if len(inverse_slope) == 1:
-        for i in range(n):
-            out[i] = exponentials[i] * inverse_slope[0]
-    elif len(inverse_slope) == 2:
-        # Two arms: a choice vectorises, a look-up does not.
+    if len(inverse_slope) <= FEW_CELLS:
         first = inverse_slope[0]
-        second = inverse_slope[1]
         for i in range(n):
-            out[i] = exponentials[i] * (second if cell[i] == SECOND_OF_TWO else first)
+            out[i] = exponentials[i] * first
+        for c in range(1, len(inverse_slope)):
+            if inverse_slope[c] != first:
+                _invert_single_rate_of(exponentials, cell, c, inverse_slope[c], n, out)
     else:
         for i in range(n):
             out[i] = exponentials[i] * inverse_slope[cell[i]]
+
+
+@kernel
+def _invert_single_rate_of(
+    exponentials: FloatArray, cell: UintArray, chosen: int, slope: float, n: int, out: FloatArray
+) -> None:
+    """As `_invert_single_rates`, for the patients of one cell, in a pass that vectorises."""
+    own = np.uint64(chosen)
+    for i in range(n):
+        reached = exponentials[i] * slope
+        out[i] = reached if cell[i] == own else out[i]
 
 
 @kernel
@@ -130,6 +140,10 @@ def _invert_two_pieces(
     exponentials: FloatArray, cell: UintArray, hazards: Hazards, n: int, out: FloatArray
 ) -> None:
     """Clock at which a cumulative hazard of one or two pieces reaches ``exponentials``, (n,)."""
+    if len(hazards.first_piece) <= 2 * FEW_CELLS:
+        for c in range(len(hazards.first_piece)):
+            _invert_two_pieces_of(exponentials, cell, c, hazards, n, out)
+        return
     for i in range(n):
         target = exponentials[i]
         first = hazards.first_piece[cell[i]]
@@ -137,6 +151,33 @@ def _invert_two_pieces(
         piece = np.uint64(last if target > hazards.cumulative[np.uint64(last)] else first)
         excess = target - hazards.cumulative[piece]
         out[i] = hazards.clock[piece] + excess * hazards.inverse_slope[piece]
+
+
+@kernel
+def _invert_two_pieces_of(
+    exponentials: FloatArray,
+    cell: UintArray,
+    chosen: int,
+    hazards: Hazards,
+    n: int,
+    out: FloatArray,
+) -> None:
+    """As `_invert_two_pieces`, for the patients of one cell, in a pass that vectorises."""
+    own = np.uint64(chosen)
+    first = hazards.first_piece[chosen]
+    last = hazards.stop_piece[chosen] - 1
+    clock = hazards.clock[first]
+    cumulative = hazards.cumulative[first]
+    inverse_slope = hazards.inverse_slope[first]
+    later_clock = hazards.clock[last]
+    later_cumulative = hazards.cumulative[last]
+    later_inverse_slope = hazards.inverse_slope[last]
+    for i in range(n):
+        target = exponentials[i]
+        early = clock + (target - cumulative) * inverse_slope
+        late = later_clock + (target - later_cumulative) * later_inverse_slope
+        reached = late if target > later_cumulative else early
+        out[i] = reached if cell[i] == own else out[i]
 
 
 @kernel

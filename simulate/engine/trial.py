@@ -15,7 +15,6 @@ from simulate.engine.arrays import (
     STATUS_LOOK_SKIPPED,
     STATUS_TARGET_NOT_REACHED,
     TEST_MAXCOMBO,
-    IntArray,
     Plan,
     Statistics,
 )
@@ -28,20 +27,24 @@ from simulate.engine.hypotheses import (
     analyse_risk_sets,
     counted_after,
     is_of_curves,
+    keys_of,
     prepare_weights,
 )
 from simulate.engine.kaplan_meier import arm_curves, last_follow_up
 from simulate.engine.logrank import scan_risk_sets, scan_tied_risk_sets
 from simulate.engine.ordering import (
+    append_strata,
     build_keys,
     count_outcomes,
-    gather_segments,
-    merge_two,
+    keep_arms,
+    part_strata,
     sort_keys,
+    take_off_strata,
     ticks_per_month,
     unpack_counts,
 )
 from simulate.engine.philox import PURPOSE_STRATUM, SHIFT_8, draw_core, draw_uniform
+from simulate.engine.responders import count_in_arm, put_responders_in_order
 from simulate.engine.times import invert_hazards, poisson_entries, unit_exponentials
 from simulate.engine.weighted import scan_times
 from simulate.engine.workspace import Workspace
@@ -133,7 +136,7 @@ def analyse(plan: Plan, workspace: Workspace, statistics: Statistics, trial_row:
     target_missed = False
     look = -1
     # Typed: literals would compile kernels below a second time.
-    n_entered = in_experimental = in_control = n_sets = n_tied = int(np.int64(0))
+    n_entered = n_ordered = in_experimental = in_control = n_sets = n_tied = int(np.int64(0))
     n_experimental = n_control = int(np.int64(0))
     for row in range(len(plan.row_look)):
         while look < plan.row_look[row]:
@@ -153,14 +156,14 @@ def analyse(plan: Plan, workspace: Workspace, statistics: Statistics, trial_row:
             entry = workspace.patients.entry
             n_entered = count_entered(entry, plan.n_patients, months, cutoff)
             in_experimental, in_control = count_arms(plan, workspace, hypothesis, n_entered, cutoff)
-        if plan.row_sorts[row]:
-            order_row(plan, workspace, row, n_entered, cutoff)
+        if plan.row_arranges[row]:
+            n_ordered = order_row(plan, workspace, row, n_entered, n_ordered, cutoff)
         if plan.row_scans[row]:
             n_sets, n_tied = scan(plan, workspace, hypothesis, cutoff)
         if plan.row_weighs[row]:
             prepare_weights(plan, workspace, hypothesis, n_sets, n_tied)
         if plan.row_draws_curves[row]:
-            n_experimental, n_control = draw_curves(plan, workspace, hypothesis, cutoff)
+            n_experimental, n_control = draw_curves(plan, workspace, cutoff)
         statistics.cutoff[trial_row, row] = cutoff
         write_counts(statistics, trial_row, row, in_experimental, in_control)
         kind = plan.hypotheses.kind[hypothesis]
@@ -215,6 +218,8 @@ def count_arms(
     """Patients, events and dropouts of the compared arms, each three counts in one integer."""
     patients = workspace.patients
     endpoint = plan.hypotheses.endpoint[hypothesis]
+    if endpoint < 0:
+        return count_in_arm(plan, workspace, hypothesis, n_entered, cutoff), int(np.int64(0))
     return count_outcomes(
         patients.arm,
         patients.outcome[endpoint],
@@ -248,51 +253,42 @@ def segments_of(plan: Plan, hypothesis: int) -> int:
 
 
 @inlined_kernel
-def needs_gathering(plan: Plan, hypothesis: int) -> bool:
-    """Whether the patients compared are not all, or stand together by stratum."""
-    n_compared = 1 if plan.hypotheses.control_arm[hypothesis] < 0 else 2
-    return bool(plan.hypotheses.stratified[hypothesis] or plan.n_arms > n_compared)
-
-
-@inlined_kernel
-def keys_of(plan: Plan, workspace: Workspace, hypothesis: int) -> IntArray:
-    """Where `put_in_order` leaves the keys."""
-    return workspace.sorted_keys if needs_gathering(plan, hypothesis) else workspace.keys
-
-
-@inlined_kernel
-def draw_curves(
-    plan: Plan, workspace: Workspace, hypothesis: int, cutoff: float
-) -> tuple[int, int]:
-    """Kaplan-Meier curves from the keys that `put_in_order` has sorted; returns their rows."""
-    keys = keys_of(plan, workspace, hypothesis)
+def draw_curves(plan: Plan, workspace: Workspace, cutoff: float) -> tuple[int, int]:
+    """Kaplan-Meier curves from the keys that `arrange` has left; returns their rows."""
+    keys = keys_of(plan, workspace)
     n = workspace.segment[1]
-    scale = ticks_per_month(cutoff)
+    scale = ticks_per_month(cutoff, plan.stratum_bits)
     last_experimental, last_control = last_follow_up(keys, n, scale)
     workspace.last_follow_up[0] = last_experimental
     workspace.last_follow_up[1] = last_control
-    return arm_curves(keys, n, scale, workspace.experimental_curve, workspace.control_curve)
+    return arm_curves(keys, n, scale, plan.curves_until, workspace.both_curves)
 
 
 @inlined_kernel
-def order_row(plan: Plan, workspace: Workspace, row: int, n_entered: int, cutoff: float) -> None:
-    """Sorted keys of the patients of a row, merged from two strata or put in order."""
-    if plan.row_merges[row]:
-        merge_strata(workspace)
-    else:
-        put_in_order(plan, workspace, plan.row_hypothesis[row], n_entered, cutoff)
+def order_row(
+    plan: Plan, workspace: Workspace, row: int, n_entered: int, n_ordered: int, cutoff: float
+) -> int:
+    """Sorted keys of a row, of patients that are sorted already if another row has the same."""
+    hypothesis = plan.row_hypothesis[row]
+    if plan.row_sorts[row]:
+        if plan.hypotheses.endpoint[hypothesis] < 0:
+            n_ordered = put_responders_in_order(plan, workspace, hypothesis, n_entered, cutoff)
+        else:
+            n_ordered = put_in_order(plan, workspace, hypothesis, n_entered, cutoff)
+    arrange(plan, workspace, hypothesis, n_ordered)
+    return n_ordered
 
 
 @inlined_kernel
 def put_in_order(
     plan: Plan, workspace: Workspace, hypothesis: int, n_entered: int, cutoff: float
-) -> None:
-    """Sorted keys of the patients of one hypothesis, stratum after stratum if it is stratified."""
+) -> int:
+    """Sort the keys of the patients whom a hypothesis compares; returns how many these are."""
     patients = workspace.patients
     endpoint = plan.hypotheses.endpoint[hypothesis]
     experimental_arm = plan.hypotheses.experimental_arm[hypothesis]
+    control_arm = plan.hypotheses.control_arm[hypothesis]
     keys = workspace.keys
-    segment = workspace.segment
     build_keys(
         patients.entry,
         patients.end[endpoint],
@@ -302,45 +298,45 @@ def put_in_order(
         experimental_arm,
         n_entered,
         cutoff,
+        plan.stratum_bits,
         keys,
     )
-    n_segments = segments_of(plan, hypothesis)
-    if needs_gathering(plan, hypothesis):
-        keys = workspace.sorted_keys
-        gather_segments(
-            workspace.keys,
-            patients.arm,
-            patients.stratum,
-            experimental_arm,
-            plan.hypotheses.control_arm[hypothesis],
-            n_entered,
-            n_segments,
-            segment,
-            workspace.next_place,
-            keys,
-        )
-    else:
-        segment[0] = 0
-        segment[1] = n_entered
-    for s in range(n_segments):
-        # A slice, since a loop over signed indices from anywhere but 0 does not vectorise.
-        part = keys[segment[s] : segment[s + 1]]
-        sort_keys(part, len(part), workspace.buffer, workspace.places)
+    if plan.stratum_bits > 0:
+        append_strata(patients.stratum, n_entered, plan.stratum_bits, keys)
+    n = n_entered
+    if plan.n_arms > (1 if control_arm < 0 else 2):
+        n = keep_arms(patients.arm, experimental_arm, control_arm, n_entered, keys)
+    sort_keys(keys, n, workspace.buffer, workspace.places)
+    return n
 
 
 @inlined_kernel
-def merge_strata(workspace: Workspace) -> None:
-    """Put patients in order whom a stratified test has put in order in each of two strata."""
+def arrange(plan: Plan, workspace: Workspace, hypothesis: int, n: int) -> None:
+    """From ``n`` sorted keys to those of one hypothesis: if stratified, stratum after stratum."""
     segment = workspace.segment
-    merge_two(workspace.sorted_keys, segment[1], segment[2], workspace.keys)
-    segment[1] = segment[2]
+    bits = plan.stratum_bits
+    if plan.hypotheses.stratified[hypothesis]:
+        part_strata(
+            workspace.keys,
+            n,
+            bits,
+            plan.n_strata,
+            workspace.next_place,
+            segment,
+            workspace.sorted_keys,
+        )
+    else:
+        segment[0] = 0
+        segment[1] = n
+        if bits > 0:
+            take_off_strata(workspace.keys, n, bits, workspace.sorted_keys)
 
 
 @inlined_kernel
 def scan(plan: Plan, workspace: Workspace, hypothesis: int, cutoff: float) -> tuple[int, int]:
     """Fill the risk sets of one hypothesis; returns their number and the number of tied events."""
     risk_sets = workspace.risk_sets
-    keys = keys_of(plan, workspace, hypothesis)
+    keys = keys_of(plan, workspace)
     segment = workspace.segment
     first_of_stratum = workspace.first_of_stratum
     n_segments = segments_of(plan, hypothesis)
@@ -362,9 +358,8 @@ def scan(plan: Plan, workspace: Workspace, hypothesis: int, cutoff: float) -> tu
             n_sets = scan_tied_risk_sets(part, len(part), n_sets, risk_sets)
     first_of_stratum[n_segments] = n_sets
     if plan.needs_months:
+        scale = ticks_per_month(cutoff, plan.stratum_bits)
         for s in range(n_segments):
             part = keys[segment[s] : segment[s + 1]]
-            n_months = scan_times(
-                part, len(part), ticks_per_month(cutoff), n_months, workspace.months
-            )
+            n_months = scan_times(part, len(part), scale, n_months, workspace.months)
     return n_sets, n_tied

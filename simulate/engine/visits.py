@@ -1,8 +1,9 @@
 """When patients are scanned: schedules by arm, and visits early, late or missed.
 
 Visits are numbered from 1. Each takes place on its planned day or some days from it, or is missed,
-by a draw that is a pure function of patient and visit: only those near an event are made. Days run
-from randomisation and are whole numbers held as floats.
+by a draw that is a pure function of patient and visit: only those near an event are made. A shift
+of all of a patient's visits moves the clock on which they are planned: it is taken from the day
+before, and added to it after. Days run from randomisation and are whole numbers held as floats.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulate.engine.arrays import Schedule
+from simulate.engine.arrays import FloatArray, IntArray, Schedule
 from simulate.engine.compile import kernel
 from simulate.engine.philox import (
     MASK,
     PURPOSE_VISIT,
     SHIFT_8,
     SHIFT_32,
+    TWO_TO_MINUS_32,
+    draw_assessed,
     philox4x32,
     uniform_32,
 )
@@ -41,12 +44,19 @@ class ArmSchedule(NamedTuple):
         Of each visit, below 1.
     confirm_response : bool
         Whether the next scan must show the response again.
+    shift_days : int
+        Most days that all visits of a patient are early or late; with ``window_days`` fewer than
+        the days to the first visit.
+    not_evaluable_probability : float
+        Of each patient: no visit shows anything.
     """
 
     steps: Sequence[tuple[int, int]]
     window_days: int = 0
     missed_probability: float = 0.0
     confirm_response: bool = False
+    shift_days: int = 0
+    not_evaluable_probability: float = 0.0
 
 
 def new_schedule(arms: Sequence[ArmSchedule]) -> Schedule:
@@ -60,8 +70,10 @@ def new_schedule(arms: Sequence[ArmSchedule]) -> Schedule:
             day, gap = next_day, next_gap
         first_step.append(len(visits_before))
     steps = [step for arm in arms for step in arm.steps]
-    one = arms[0]
-    is_plan = one.window_days == 0 and one.missed_probability == 0.0
+    plans = {(tuple(arm.steps), arm.confirm_response) for arm in arms}
+    is_plan = all(arm.window_days == 0 and arm.missed_probability == 0.0 for arm in arms)
+    shifts = [arm.shift_days for arm in arms]
+    not_evaluable = [arm.not_evaluable_probability for arm in arms]
     return Schedule(
         first_step=np.array(first_step, dtype=np.int64),
         from_day=np.array([day for day, _ in steps], dtype=np.float64),
@@ -70,8 +82,36 @@ def new_schedule(arms: Sequence[ArmSchedule]) -> Schedule:
         window=np.array([arm.window_days for arm in arms], dtype=np.float64),
         missed=np.array([arm.missed_probability for arm in arms], dtype=np.float64),
         confirm=np.array([arm.confirm_response for arm in arms], dtype=np.int64),
-        is_common_plan=int(is_plan and all(arm == one for arm in arms)),
+        shift=np.array(shifts, dtype=np.float64),
+        not_evaluable=np.array(not_evaluable, dtype=np.float64),
+        is_common_plan=int(is_plan and len(plans) == 1),
+        is_shifted=int(any(shifts)),
+        has_unevaluable=int(any(not_evaluable)),
     )
+
+
+@kernel
+def draw_patients(
+    schedule: Schedule,
+    seed: np.uint64,
+    trial: np.uint64,
+    arm: IntArray,
+    n: int,
+    shift: FloatArray,
+    assessable: FloatArray,
+) -> None:
+    """Days by which all visits of each patient are late, and who can be assessed, each (n,).
+
+    A shift is a whole number of days from minus the arm's to the arm's, all equally likely.
+    ``assessable`` is 0 for who is not evaluable, else infinite.
+    """
+    draw_assessed(seed, trial, n, shift, assessable)
+    for i in range(n):
+        most = schedule.shift[arm[i]]
+        # Exact: a product of 32 bits and a few, cut to its integer part.
+        shift[i] = float(int(shift[i] * (2.0 * most + 1.0) * TWO_TO_MINUS_32)) - most
+    for i in range(n):
+        assessable[i] = 0.0 if assessable[i] < schedule.not_evaluable[arm[i]] else np.inf
 
 
 @kernel

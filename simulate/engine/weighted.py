@@ -96,10 +96,16 @@ def event_weights(
     the ``months`` of the event times).
     """
     if kind == WEIGHTS_FLEMING_HARRINGTON:
-        for j in range(n_sets):
-            out[j] = 1.0
-        _multiply_by_power(survival, 0.0, 1.0, first_parameter, n_sets, out)
-        _multiply_by_power(survival, 1.0, -1.0, second_parameter, n_sets, out)
+        has_first = first_parameter > 0.0
+        has_second = second_parameter > 0.0
+        if has_first:
+            _multiply_by_power(survival, 0.0, 1.0, first_parameter, has_first, n_sets, out)
+        if has_second:
+            is_only = not has_first
+            _multiply_by_power(survival, 1.0, -1.0, second_parameter, is_only, n_sets, out)
+        if not (has_first or has_second):
+            for j in range(n_sets):
+                out[j] = 1.0
         return
     for s in range(n_strata):
         first = first_of_stratum[s]
@@ -121,21 +127,28 @@ def _multiply_by_power(
     intercept: float,
     slope: float,
     exponent: float,
+    is_first: bool,
     n_sets: int,
     out: FloatArray,
 ) -> None:
-    """Multiply ``out`` by ``(intercept + slope * survival) ** exponent``, which is S or 1 - S."""
+    """Multiply ``out``, or 1 if ``is_first``, by ``(intercept + slope * survival) ** exponent``.
+
+    The base is S or 1 - S, the exponent above 0.
+    """
     if exponent == 1.0:
         for j in range(n_sets):
-            out[j] *= intercept + slope * survival[j]
+            before = 1.0 if is_first else out[j]
+            out[j] = before * (intercept + slope * survival[j])
     elif exponent == 0.5:
         for j in range(n_sets):
-            out[j] *= math.sqrt(intercept + slope * survival[j])
-    elif exponent > 0.0:
+            before = 1.0 if is_first else out[j]
+            out[j] = before * math.sqrt(intercept + slope * survival[j])
+    else:
         for j in range(n_sets):
+            before = 1.0 if is_first else out[j]
             base = intercept + slope * survival[j]
             power = exp(exponent * log(base if base > 0.0 else 1.0))
-            out[j] *= power if base > 0.0 else 0.0
+            out[j] = before * (power if base > 0.0 else 0.0)
 
 
 @kernel

@@ -14,6 +14,8 @@ from simulate.engine.arrays import (
     Plan,
     RiskSets,
     UintArray,
+    aligned,
+    whole_lines,
 )
 from simulate.engine.maxcombo import MaxComboScratch, new_maxcombo_scratch
 
@@ -22,11 +24,13 @@ class Workspace(NamedTuple):
     """Scratch memory for one trial. Sizes in `new_workspace`.
 
     ``last_cutoff`` alone is carried from trial to trial: where to begin the search for a look's
-    event, which makes it shorter and does not change what it finds.
+    event, which makes it shorter and does not change what it finds. The curves of the two arms are
+    the halves of ``both_curves``.
     """
 
     patients: Patients
     risk_sets: RiskSets
+    both_curves: Curve
     experimental_curve: Curve
     control_curve: Curve
     draw_event: FloatArray
@@ -63,40 +67,42 @@ def new_workspace(plan: Plan) -> Workspace:
     """Scratch memory for trials of ``plan``."""
     n = plan.n_patients
 
-    def floats() -> FloatArray:
-        return np.zeros(n, dtype=np.float64)
+    def floats(size: int = n) -> FloatArray:
+        return aligned((size,)).view(np.float64)
 
     def integers(size: int = n) -> IntArray:
-        return np.zeros(size, dtype=np.int64)
+        return aligned((size,)).view(np.int64)
 
     def by_endpoint() -> FloatArray:
-        return np.zeros((plan.course.n_endpoints, n), dtype=np.float64)
-
-    def curve() -> Curve:
-        return Curve(*(np.zeros(n + 1, dtype=np.float64) for _ in Curve._fields))
+        return aligned((plan.course.n_endpoints, n)).view(np.float64)
 
     patients = Patients(
         stratum=integers(),
         arm=integers(),
-        cell=np.zeros(n, dtype=np.uint64),
+        cell=aligned((n,)),
         entry=floats(),
         dropout=floats(),
         progression=floats(),
         response=floats(),
         discontinuation=floats(),
+        shift=floats(),
+        assessable=floats(),
         event=by_endpoint(),
         end=by_endpoint(),
-        outcome=np.zeros((plan.course.n_endpoints, n), dtype=np.int64),
+        outcome=by_endpoint().view(np.int64),
         calendar_end=by_endpoint(),
         calendar_event=by_endpoint(),
     )
     # Branch-free passes write one element past the last they keep.
+    rows = whole_lines(n + 1)
+    both_curves = Curve(*(floats(2 * rows) for _ in Curve._fields))
     risk_sets = RiskSets(integers(n + 1), integers(n + 1))
     return Workspace(
         patients=patients,
         risk_sets=risk_sets,
-        experimental_curve=curve(),
-        control_curve=curve(),
+        both_curves=both_curves,
+        experimental_curve=Curve(*(part[:rows] for part in both_curves)),
+        control_curve=Curve(*(part[rows:] for part in both_curves)),
         draw_event=floats(),
         draw_entry=floats(),
         draw_dropout=floats(),
@@ -108,15 +114,15 @@ def new_workspace(plan: Plan) -> Workspace:
         float_scratch_2=floats(),
         float_scratch_3=floats(),
         keys=integers(),
-        sorted_keys=integers(),
+        sorted_keys=integers(n + 1),
         buffer=integers(),
-        places=np.zeros((2, 256), dtype=np.uint64),
+        places=aligned((2, 256)),
         picks=integers(n + plan.n_strata),
         sequence=integers(n + plan.n_strata * plan.arrangements.shape[1]),
         next_place=np.zeros(plan.n_strata, dtype=np.uint64),
         segment=integers(plan.n_strata + 1),
         first_of_stratum=integers(plan.n_strata + 1),
-        months=np.zeros(n + 1, dtype=np.float64),
+        months=floats(n + 1),
         survival=floats(),
         difference=floats(),
         variance=floats(),

@@ -150,7 +150,13 @@ def scans_text(assessments: Assessments) -> str:
         text += f", up to {assessments.window_days} days early or late"
     if assessments.missed_probability:
         text += f", each missed with probability {number(assessments.missed_probability)}"
-    return text + ("; responses need confirmation" if assessments.confirm_response else "")
+    if assessments.shift_days:
+        text += f", all of a patient's shifted by up to {assessments.shift_days} days"
+    text += "; responses need confirmation" if assessments.confirm_response else ""
+    if assessments.not_evaluable_probability:
+        probability = number(assessments.not_evaluable_probability)
+        text += f"; a patient is not evaluable with probability {probability}"
+    return text
 
 
 def _rates(label: str, table: Binary) -> Iterator[str]:

@@ -28,7 +28,8 @@ from simulate.results.twins import (
 )
 from simulate.scenario.comparisons import arms_of, constant_log_hazard_ratio, planned
 from simulate.scenario.effects import null_holds
-from simulate.scenario.endpoints import TIMES
+from simulate.scenario.endpoints import DISEASE_CONTROL, OF_RESPONDERS, TIMES
+from simulate.scenario.hypotheses import ArmEstimate
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import n_members
 
@@ -52,6 +53,10 @@ EFFECTS = {
     "rate": ("rate", 4),
     "median": ("median, months", 2),
     "rmst": ("restricted mean, months", 3),
+    "last_survival": ("survival after the last event", 4),
+    "share_event_free": ("share seen event-free", 4),
+    "minimum": ("shortest, months", 2),
+    "maximum": ("longest, months", 2),
 }
 RATES = {"rate", "rate_difference", "log_odds_ratio"}
 COVERAGES = {"": "", "clopper_pearson_": "Clopper-Pearson ", "wilson_": "Wilson "}
@@ -237,9 +242,18 @@ def _effect_lines(scenario: Scenario, name: str) -> Iterator[tuple[str, str, int
 
 
 def counted_name(scenario: Scenario, name: str, counted: str) -> str:
-    """What events are called: who has a binary endpoint is a responder."""
+    """What patients and events are called: who has a binary endpoint is a responder."""
     chosen = planned(scenario)[name]
-    return "responders" if counted == "events" and chosen.endpoint not in TIMES else counted
+    endpoint = chosen.endpoint
+    if counted == "patients":
+        return "responders" if endpoint in OF_RESPONDERS else counted
+    if counted != "events":
+        return counted
+    if isinstance(chosen, ArmEstimate) and chosen.kind == "share_event_free":
+        return "seen event-free"
+    if endpoint in (*TIMES, *OF_RESPONDERS):
+        return counted
+    return "patients with disease control" if endpoint == DISEASE_CONTROL else "responders"
 
 
 def twin_cells(scenario: Scenario, twin: Twin) -> list[str]:

@@ -20,8 +20,10 @@ from simulate.results.result import Result
 from simulate.results.tallies import NOT_REJECTED, REJECTED, Key
 from simulate.scenario.comparisons import constant_log_hazard_ratio, critical_values
 from simulate.scenario.effects import arm_rate, null_value
-from simulate.scenario.endpoints import TIMES
+from simulate.scenario.endpoints import OBSERVED, TIMES
+from simulate.scenario.hypotheses import Hypothesis
 from simulate.scenario.models import Scenario
+from simulate.scenario.resolve import has_states
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -192,17 +194,10 @@ def _draw_events(result: Result, hypothesis: str, axes: Axes) -> None:
     if chosen.endpoint not in TIMES:
         _draw_responders(result, hypothesis, axes)
         return
-    groups = trial_groups(scenario, endpoint=chosen.endpoint)
-    limit = maximum_follow_up(scenario)
-    counts = expected_counts(groups, trial_accrual(scenario), months, limit).events
-    arms = chosen.arms.names
-    total = np.zeros(len(months))
-    for arm, style in zip(arms, ("--", ":"), strict=False):
-        in_arm = counts[[group.arm == arm for group in groups]].sum(axis=0)
-        total += in_arm
-        axes.plot(months, in_arm, style, color="black", label=arm_name(scenario, arm))
-    if len(arms) > 1:
-        axes.plot(months, total, color="black", label="both arms")
+    if has_states(scenario):
+        _draw_mean_events(result, hypothesis, axes)
+    else:
+        _draw_expected_events(scenario, chosen, months, axes)
     for number, analysis in enumerate(chosen.analyses):
         low, middle, high = (
             result.estimate(f"look_time_{q}", hypothesis, analysis).value
@@ -230,6 +225,42 @@ def _draw_events(result: Result, hypothesis: str, axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
+def _draw_expected_events(
+    scenario: Scenario, chosen: Hypothesis, months: FloatArray, axes: Axes
+) -> None:
+    """Expected events over calendar time, by arm and together."""
+    groups = trial_groups(scenario, endpoint=chosen.endpoint)
+    limit = maximum_follow_up(scenario)
+    counts = expected_counts(groups, trial_accrual(scenario), months, limit).events
+    arms = chosen.arms.names
+    total = np.zeros(len(months))
+    for arm, style in zip(arms, ("--", ":"), strict=False):
+        in_arm = counts[[group.arm == arm for group in groups]].sum(axis=0)
+        total += in_arm
+        axes.plot(months, in_arm, style, color="black", label=arm_name(scenario, arm))
+    if len(arms) > 1:
+        axes.plot(months, total, color="black", label="both arms")
+
+
+def _draw_mean_events(result: Result, hypothesis: str, axes: Axes) -> None:
+    """Mean events at the looks, by arm: of patients with states there are no closed forms."""
+    scenario = result.scenario
+    chosen = scenario.hypotheses[hypothesis]
+    for arm, part, marker in zip(
+        chosen.arms.names, ("experimental", "control"), ("o", "s"), strict=False
+    ):
+        points = [
+            (
+                result.estimate("look_time_q50", hypothesis, look).value,
+                result.estimate(f"events_{part}_mean", hypothesis, look).value,
+            )
+            for look in chosen.analyses
+        ]
+        held = [(month, events) for month, events in points if not math.isnan(month)]
+        name = f"{arm_name(scenario, arm)}, mean"
+        axes.plot([m for m, _ in held], [n for _, n in held], marker, color="black", label=name)
+
+
 def _draw_responders(result: Result, hypothesis: str, axes: Axes) -> None:
     """Mean rates of a binary endpoint at each look, by arm, beside the eventual ones."""
     scenario = result.scenario
@@ -245,15 +276,23 @@ def _draw_responders(result: Result, hypothesis: str, axes: Axes) -> None:
         name = arm_name(scenario, arm)
         rates = responders / np.maximum(patients, 1e-300)
         axes.plot(range(len(looks)), rates, "o", color=color, label=f"{name}, by the look")
-        eventual = arm_rate(scenario, chosen.endpoint, arm)
-        axes.axhline(eventual, color=color, linestyle=":", label=f"{name}, eventually")
+        if _has_rate(scenario, chosen.endpoint):
+            eventual = arm_rate(scenario, chosen.endpoint, arm)
+            axes.axhline(eventual, color=color, linestyle=":", label=f"{name}, eventually")
     axes.set_xticks(range(len(looks)), [analysis_name(scenario, look) for look in looks])
     axes.set_xlim(-0.5, len(looks) - 0.5)
     axes.set_ylim(bottom=0.0)
     axes.set_ylabel(f"{endpoint_name(scenario, chosen.endpoint)}, share of the patients")
-    axes.set_title("mean rates at the looks, and the eventual ones", fontsize=9)
+    beside = "" if chosen.endpoint in OBSERVED else ", and the eventual ones"
+    axes.set_title(f"mean rates at the looks{beside}", fontsize=9)
     axes.legend(frameon=False, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _has_rate(scenario: Scenario, endpoint: str) -> bool:
+    """Whether an eventual rate is among the assumptions."""
+    is_stated = not has_states(scenario) or endpoint in scenario.binary_endpoints
+    return is_stated and endpoint not in OBSERVED
 
 
 def _months(result: Result, hypothesis: str) -> FloatArray:

@@ -8,7 +8,7 @@ from simulate.report.arms_in_words import arms_in_words, implied_in_words, scans
 from simulate.report.tests_in_words import analysis_set, test_text
 from simulate.report.wording import months_text, number, status_text, stratum_text
 from simulate.scenario.comparisons import critical_values
-from simulate.scenario.endpoints import RESPONSE, TIMES
+from simulate.scenario.endpoints import OBSERVED, RESPONSE, TIMES
 from simulate.scenario.looks import (
     CalendarTrigger,
     DelayTrigger,
@@ -144,8 +144,8 @@ def endpoint_name(scenario: Scenario, endpoint: str) -> str:
     """An endpoint in words."""
     if endpoint in TIMES:
         return endpoint.upper()
-    if endpoint == RESPONSE:
-        return "response"
+    if endpoint == RESPONSE or endpoint in OBSERVED:
+        return endpoint.replace("_", " ")
     return scenario.binary_endpoints[endpoint].label or endpoint
 
 
@@ -154,12 +154,16 @@ def estimated_text(scenario: Scenario, estimate: str) -> str:
     chosen = scenario.estimates[estimate]
     month = number(chosen.at_months or 0.0)
     at = f" at month {month}" if chosen.kind == "survival" else ""
-    upto = f" up to month {month}" if chosen.kind == "rmst" else ""
+    upto = f" up to month {month}" if chosen.kind in {"rmst", "share_event_free"} else ""
     what = {
         "median": "Kaplan-Meier median",
         "survival": "Kaplan-Meier estimate",
         "rmst": "restricted mean",
         "rate": "rate",
+        "last_survival": "Kaplan-Meier estimate after the last event",
+        "share_event_free": "share of the patients seen event-free",
+        "minimum": "shortest time seen",
+        "maximum": "longest time seen",
     }[chosen.kind]
     endpoint = endpoint_name(scenario, chosen.endpoint)
     among = analysis_set(chosen.minimum_follow_up_months)

@@ -10,6 +10,8 @@ from simulate.scenario.models import Scenario
 
 COX = "cox"
 DIFFERENCE = "difference"
+WITHOUT_SE = ("median", "minimum", "maximum")
+WITHOUT_LIMITS = ("rate", "share_event_free", "minimum", "maximum")
 
 
 class MeasuredEffect(NamedTuple):
@@ -20,7 +22,7 @@ class MeasuredEffect(NamedTuple):
     kind : str
         Also its name among the measures: "none", "log_hazard_ratio", "rmst_difference",
         "survival_difference", "log_log_difference", "rate_difference", "log_odds_ratio",
-        "survival", "rate", "median" or "rmst".
+        or the kind of an estimate ("survival" and "rate" of tests of one arm, too).
     truth : float or None
         The true value; None where there is no single one, or it is infinite.
     level : float
@@ -42,7 +44,7 @@ class MeasuredEffect(NamedTuple):
     @property
     def has_se(self) -> bool:
         """Whether estimates come with a standard error."""
-        return self.kind != "median"
+        return self.kind not in WITHOUT_SE
 
     @property
     def is_rate(self) -> bool:
@@ -70,5 +72,5 @@ def measured_effect(scenario: Scenario, name: str) -> MeasuredEffect:
     if name in scenario.hypotheses:
         return MeasuredEffect(scenario.hypotheses[name].test.effect, truth, 0.95, False)
     chosen = scenario.estimates[name]
-    has_limits = chosen.kind != "rate"
+    has_limits = chosen.kind not in WITHOUT_LIMITS
     return MeasuredEffect(chosen.kind, truth, chosen.level, has_limits)

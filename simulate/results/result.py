@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from simulate.engine.arrays import Statistics
 from simulate.engine.philox import STREAM_VERSION
@@ -37,9 +39,8 @@ class Result:
         Tidy rows, each with its Monte Carlo standard error.
     twins : tuple of Twin
         The rows that a closed form also gives, side by side.
-    statistics : Statistics or None
-        A row a (trial, analysis, hypothesis), as arrays of shape (n_trials, n_rows); None if the
-        rows were not kept.
+    blocks : list of Statistics
+        The rows, block after block, if they were kept; one block once they have been joined.
     planned_trials : int or None
         Trials of the run folder, where these are only some of them, and not the first ones.
     """
@@ -48,8 +49,17 @@ class Result:
     tallies: Tallies
     operating_characteristics: tuple[Row, ...]
     twins: tuple[Twin, ...]
-    statistics: Statistics | None = None
+    blocks: list[Statistics] = field(default_factory=list, repr=False)
     planned_trials: int | None = None
+
+    @property
+    def statistics(self) -> Statistics | None:
+        """A row a (trial, analysis, hypothesis), in arrays (n_trials, n_rows); None if not kept."""
+        if len(self.blocks) > 1:
+            # Joined when first asked for: whoever wants tables only need not pay for it.
+            columns = zip(*self.blocks, strict=True)
+            self.blocks[:] = [Statistics(*(np.concatenate(parts) for parts in columns))]
+        return self.blocks[0] if self.blocks else None
 
     @property
     def quantiles(self) -> str:

@@ -94,6 +94,20 @@ class Assessments(Sourced):
         "progression-free survival, has confirmed it; it is dated at the scan that first shows it.",
     )
 
+    shift_days: int = Field(
+        default=0,
+        ge=0,
+        description="All scans of a patient are early or late by the same number of whole days, up "
+        "to so many, all equally likely.",
+    )
+    not_evaluable_probability: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Probability that a patient is not evaluable: progression-free survival is "
+        "censored at randomisation, and there is no response; overall survival is as it is.",
+    )
+
     @property
     def steps_in_days(self) -> tuple[tuple[int, int], ...]:
         """Each step of the schedule: from which day, and how many days apart."""
@@ -108,5 +122,13 @@ class Assessments(Sourced):
                 f"must be less than half the {shortest} days between scans",
                 ("window_days",),
                 remedy=f"at most {most}",
+            )
+        first = self.steps_in_days[0][1]
+        if self.shift_days + self.window_days >= first:
+            beside = " less window_days" if self.window_days else ""
+            raise rule_error(
+                f"must be less than the {first} days before the first scan{beside}",
+                ("shift_days",),
+                remedy=f"at most {first - self.window_days - 1}",
             )
         return self

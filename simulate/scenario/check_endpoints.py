@@ -8,7 +8,18 @@ from functools import partial
 
 from simulate.scenario.check_arms import check_apart, hazard_rule, steps_of
 from simulate.scenario.draft import Draft
-from simulate.scenario.endpoints import BUILT_IN, OS, PFS, RESPONSE, TIMES, Binary
+from simulate.scenario.endpoints import (
+    BUILT_IN,
+    DISEASE_CONTROL,
+    DURATION_OF_RESPONSE,
+    OBSERVED,
+    OS,
+    PFS,
+    RESPONSE,
+    TIME_TO_RESPONSE,
+    TIMES,
+    Binary,
+)
 from simulate.scenario.latent import latent_table
 from simulate.scenario.models import Arm
 from simulate.scenario.progression import Infeasible, latent_progression
@@ -16,6 +27,12 @@ from simulate.scenario.reading import Finding, Path
 from simulate.scenario.references import check_name, check_selector
 from simulate.scenario.resolve import Cell, discounted, hazard_in, hazard_of
 
+# Endpoints that observed ones are made of.
+NEEDED = {
+    DISEASE_CONTROL: (PFS,),
+    DURATION_OF_RESPONSE: (RESPONSE, PFS),
+    TIME_TO_RESPONSE: (RESPONSE,),
+}
 # Months before which survival is told to be too low from the start.
 _EARLY = 0.1
 
@@ -30,6 +47,24 @@ def known_endpoints(draft: Draft) -> tuple[str, ...] | None:
     of_arms = [arm.endpoints for arm in arms.values() if arm]
     given = (name for name in BUILT_IN if needs(name in endpoints for endpoints in of_arms))
     return (*given, *draft.binary_endpoints) or None
+
+
+def lacking(draft: Draft) -> dict[str, tuple[str, str]]:
+    """What observed endpoints need and a scenario does not have, with a remedy; by their names."""
+    known = known_endpoints(draft) or ()
+    arms = (draft.arms or {}).values()
+    is_scanned = draft.assessments is not None or any(arm and arm.assessments for arm in arms)
+    no_scans = "needs scans, and there are none", "add [assessments]"
+    no_pfs = "needs progression-free survival, which the arms do not have", "add it to every arm"
+    no_response = "needs response, which the arms do not have", "add it to every arm"
+    found = {}
+    for name, needs in NEEDED.items():
+        wrong = [] if RESPONSE in known or RESPONSE not in needs else [no_response]
+        wrong += [] if PFS in known or PFS not in needs else [no_pfs]
+        wrong += [no_scans] if name == DISEASE_CONTROL and not is_scanned else []
+        if wrong:
+            found[name] = wrong[0]
+    return found
 
 
 def check_endpoints(draft: Draft, cells: tuple[Cell, ...] | None) -> Iterator[Finding]:
@@ -51,6 +86,9 @@ def check_endpoints(draft: Draft, cells: tuple[Cell, ...] | None) -> Iterator[Fi
     for name in draft.binary_endpoints or {}:
         if name in BUILT_IN:
             rule = f"must not be '{name}', an endpoint with a table of its own in the arms"
+            yield Finding(("binary_endpoints", name), rule)
+        elif name in OBSERVED:
+            rule = f"must not be '{name}', an endpoint that is made of others"
             yield Finding(("binary_endpoints", name), rule)
     for name, arm in arms.items():
         yield from _check_same(name, arm, arms, draft)

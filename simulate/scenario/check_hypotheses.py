@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from simulate.scenario.check_endpoints import known_endpoints
+from simulate.scenario.check_endpoints import known_endpoints, lacking
 from simulate.scenario.draft import Draft
-from simulate.scenario.endpoints import TIMES
+from simulate.scenario.endpoints import (
+    DISEASE_CONTROL,
+    OBSERVED,
+    OF_RESPONDERS,
+    TIME_TO_RESPONSE,
+    TIMES,
+)
 from simulate.scenario.hypotheses import BINARY_KINDS, ArmEstimate, Hypothesis
-from simulate.scenario.reading import Finding, Path
+from simulate.scenario.reading import Finding, Path, quoted
 from simulate.scenario.references import check_distinct, check_name
 
 # Names that results have for themselves.
 OVERALL = "overall"
 ANY = "any"
 ALL = "all"
+# All of these times are seen to happen, so that they need no curve.
+OF_SEEN_TIMES = ("median", "survival", "minimum", "maximum")
 
 
 def check_hypotheses(draft: Draft) -> Iterator[Finding]:
@@ -99,29 +107,56 @@ def _check_arms_of(path: Path, hypothesis: Hypothesis, draft: Draft) -> Iterator
 
 def _check_endpoint(path: Path, hypothesis: Hypothesis, draft: Draft) -> Iterator[Finding]:
     """Check that the endpoint exists and is of the kind that the test is for."""
-    known, endpoint = known_endpoints(draft), hypothesis.endpoint
-    yield from check_name(endpoint, known, "an endpoint", (*path, "endpoint"))
-    if known is not None and endpoint in known:
+    endpoint, at = hypothesis.endpoint, (*path, "endpoint")
+    if endpoint in OF_RESPONDERS:
+        rule = f"cannot be '{endpoint}', which is known of responders only and not compared"
+        yield Finding(at, rule, remedy="estimate it in each arm, in [estimates]")
+        return
+    wrong = list(_check_known(at, endpoint, (DISEASE_CONTROL,), draft))
+    yield from wrong
+    if not wrong and known_endpoints(draft) is not None:
         of_times = hypothesis.test.of_times
         yield from _check_kind((*path, "test", "kind"), endpoint, of_times, BINARY_KINDS)
 
 
 def _check_estimated(path: Path, estimate: ArmEstimate, draft: Draft) -> Iterator[Finding]:
     """Check that the endpoint of an estimate exists and is of its kind."""
-    known, endpoint = known_endpoints(draft), estimate.endpoint
-    yield from check_name(endpoint, known, "an endpoint", (*path, "endpoint"))
-    if known is not None and endpoint in known:
-        yield from _check_kind((*path, "kind"), endpoint, estimate.kind != "rate", ("rate",))
+    endpoint, at = estimate.endpoint, (*path, "kind")
+    wrong = list(_check_known((*path, "endpoint"), endpoint, OBSERVED, draft))
+    yield from wrong
+    if wrong or known_endpoints(draft) is None:
+        return
+    if endpoint == TIME_TO_RESPONSE and estimate.kind not in OF_SEEN_TIMES:
+        rule = f"must be one of {quoted(OF_SEEN_TIMES)} for '{endpoint}', of which none is censored"
+        yield Finding(at, rule)
+        return
+    yield from _check_kind(at, endpoint, estimate.kind != "rate", ("rate",))
+
+
+def _check_known(
+    path: Path, endpoint: str, observed: tuple[str, ...], draft: Draft
+) -> Iterator[Finding]:
+    """Check that an endpoint is one of the scenario, or an observed one that it can have."""
+    known, missing = known_endpoints(draft), lacking(draft)
+    if known is None:
+        return
+    if endpoint in observed and endpoint in missing:
+        rule, remedy = missing[endpoint]
+        yield Finding(path, rule, f"'{endpoint}'", remedy)
+        return
+    possible = [name for name in observed if name not in missing]
+    yield from check_name(endpoint, (*known, *possible), "an endpoint", path)
 
 
 def _check_kind(
     path: Path, endpoint: str, of_times: bool, binary: tuple[str, ...]
 ) -> Iterator[Finding]:
     """Check that a kind, for times or one of the binary ones, is for such an endpoint."""
-    if of_times and endpoint not in TIMES:
+    times = (*TIMES, *OF_RESPONDERS)
+    if of_times and endpoint not in times:
         rule = f"must be for a binary endpoint, which '{endpoint}' is"
         yield Finding(path, rule, remedy=f"use {' or '.join(binary)}")
-    elif not of_times and endpoint in TIMES:
+    elif not of_times and endpoint in times:
         rule = f"must be for a time to an event, which '{endpoint}' is"
         yield Finding(path, rule, remedy=f"use another than {' and '.join(binary)}")
 

@@ -12,9 +12,9 @@ from simulate.scenario.comparisons import (
     constant_log_hazard_ratio,
     log_hazard_ratio_in_all_truths,
 )
-from simulate.scenario.endpoints import PFS, RESPONSE, TIMES
+from simulate.scenario.endpoints import OBSERVED, PFS, RESPONSE, TIMES
 from simulate.scenario.hazards import FloatArray, Hazard
-from simulate.scenario.hypotheses import ArmEstimate, Hypothesis
+from simulate.scenario.hypotheses import DESCRIPTIVE, ArmEstimate, Hypothesis
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import (
     endpoint_rates,
@@ -51,17 +51,16 @@ def true_value(scenario: Scenario, name: str) -> float | None:
     -------
     float or None
         On the scale of the estimate, over all strata; of a rate, the eventual one. None where there
-        is no single value, it is one seen through scans, patients go through states, or arms are
-        uncertain of the endpoint. An infinite median is infinite.
+        is no single value, it is one seen through scans or depends on the follow-up, patients go
+        through states, or arms are uncertain of the endpoint. An infinite median is infinite.
     """
     chosen = scenario.estimates.get(name) or scenario.hypotheses[name]
     if _has_no_truth(scenario, chosen.endpoint):
         return None
-    if name in scenario.estimates:
-        estimate = scenario.estimates[name]
-        return None if _is_seen(scenario, estimate.endpoint) else _of_estimate(scenario, estimate)
-    hypothesis = scenario.hypotheses[name]
-    test = hypothesis.test
+    if isinstance(chosen, ArmEstimate):
+        is_open = chosen.kind in DESCRIPTIVE or _is_seen(scenario, chosen.endpoint)
+        return None if is_open else _of_estimate(scenario, chosen)
+    hypothesis, test = chosen, chosen.test
     if _is_seen(scenario, hypothesis.endpoint) and test.effect != "log_hazard_ratio":
         return None
     if test.effect == "log_hazard_ratio":
@@ -78,8 +77,8 @@ def _has_no_truth(scenario: Scenario, endpoint: str) -> bool:
 
 
 def _is_seen(scenario: Scenario, endpoint: str) -> bool:
-    """Whether an endpoint is seen through scans."""
-    return endpoint in {PFS, RESPONSE} and is_assessed(scenario)
+    """Whether an endpoint is seen through scans, or made of what is observed."""
+    return endpoint in OBSERVED or (endpoint in {PFS, RESPONSE} and is_assessed(scenario))
 
 
 def null_value(hypothesis: Hypothesis) -> float:
@@ -111,7 +110,7 @@ def null_holds(scenario: Scenario, hypothesis: str) -> bool | None:
     if chosen.endpoint in TIMES and test.effect in {"log_hazard_ratio", "none"}:
         log_hr = log_hazard_ratio_in_all_truths(scenario, hypothesis)
         return None if log_hr is None else log_hr > math.log(null_value(chosen)) - _ROUNDING
-    if is_uncertain(scenario, chosen.endpoint):
+    if chosen.endpoint in OBSERVED or is_uncertain(scenario, chosen.endpoint):
         return None
     if isinstance(test, ProportionsTest):
         return _difference(scenario, chosen) < test.null_difference + _ROUNDING

@@ -15,6 +15,13 @@ RESPONSE = "response"
 # Endpoints that are times; all others are binary.
 TIMES = (PFS, OS)
 BUILT_IN = (PFS, OS, RESPONSE)
+# Endpoints made of these as a trial observes them: there where a hypothesis or an estimate is about
+# them. The last two are times of the responders confirmed by a cutoff.
+DISEASE_CONTROL = "disease_control"
+DURATION_OF_RESPONSE = "duration_of_response"
+TIME_TO_RESPONSE = "time_to_response"
+OF_RESPONDERS = (DURATION_OF_RESPONSE, TIME_TO_RESPONSE)
+OBSERVED = (DISEASE_CONTROL, *OF_RESPONDERS)
 
 Rate = Annotated[float, Field(ge=0, le=1)]
 Correlation = Annotated[float, Field(gt=-1, lt=1)]

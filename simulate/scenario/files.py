@@ -101,6 +101,12 @@ def read_tables(
     return Tables(data, Places(name, lines, written), problems)
 
 
+def is_evidence(data: Mapping[str, Any]) -> bool:
+    """Whether the tables of a file are those of published evidence rather than of a scenario."""
+    marks = ("figures", "citation", "model")
+    return "arms" not in data and sum(key in data for key in marks) >= 2
+
+
 def tables_of(data: Mapping[str, Any]) -> Tables:
     """Take tables made in Python, of the same form as a file's.
 

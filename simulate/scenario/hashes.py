@@ -15,6 +15,8 @@ from simulate.scenario.tables import Table
 NOT_HASHED = frozenset({"label", "status", "source", "ensemble"})
 # Tables whose order means nothing; that of all others is part of the scenario.
 UNORDERED = frozenset({"stratum", "by_stratum", "joint_prevalence", "binary", "clocks", "members"})
+# Keys that came later, left out where they have their defaults: other hashes stay as they were.
+LATER = {"binary": {}, "shift_days": 0, "not_evaluable_probability": 0.0}
 
 
 def data_hash(scenario: Scenario) -> str:
@@ -109,7 +111,9 @@ def _canonical(value: Any, key: str) -> Any:
         return {
             name: _canonical(item, name)
             for name, item in items.items()
-            if item is not None and name not in NOT_HASHED and not (name == "binary" and not item)
+            if item is not None
+            and name not in NOT_HASHED
+            and not (name in LATER and item == LATER[name])
         }
     if isinstance(value, dict):
         pairs = [[name, _canonical(item, "")] for name, item in value.items()]

@@ -27,6 +27,10 @@ from simulate.scenario.tables import (
     rule_error,
 )
 
+# Kinds of estimate that need a month.
+AT_A_MONTH = ("survival", "rmst", "share_event_free")
+# Kinds of estimate that depend on the follow-up: there is no value that they are of.
+DESCRIPTIVE = ("last_survival", "share_event_free", "minimum", "maximum")
 BINARY_KINDS = ("proportions", "exact_binomial")
 KINDS = (
     "logrank",
@@ -102,13 +106,25 @@ class ArmEstimate(Sourced):
     label: Text | None = Field(default=None, description="Name for reports.")
     endpoint: str = Field(description="The endpoint.")
     arm: str = Field(description="The arm.")
-    kind: Literal["median", "survival", "rmst", "rate"] = Field(
+    kind: Literal[
+        "median",
+        "survival",
+        "rmst",
+        "rate",
+        "last_survival",
+        "share_event_free",
+        "minimum",
+        "maximum",
+    ] = Field(
         description="Kaplan-Meier median (Brookmeyer-Crowley limits), survival at a month (log-log "
-        "limits), restricted mean survival time up to a month; or the rate of a binary endpoint "
-        "(Clopper-Pearson limits)."
+        "limits), restricted mean survival time up to a month, survival after the last event; raw "
+        "share of the patients seen event-free up to a month; shortest and longest time to an "
+        "event seen; or the rate of a binary endpoint (Clopper-Pearson limits)."
     )
     at_months: Positive | None = Field(
-        default=None, description="Months from randomisation, for survival and rmst."
+        default=None,
+        description="Months from randomisation (of a duration of response: from response), for "
+        "survival, rmst and share_event_free.",
     )
     minimum_follow_up_months: NotNegative | None = Field(
         default=None,
@@ -122,7 +138,7 @@ class ArmEstimate(Sourced):
 
     @model_validator(mode="after")
     def _fits_kind(self) -> Self:
-        if (self.at_months is not None) != (self.kind in {"survival", "rmst"}):
+        if (self.at_months is not None) != (self.kind in AT_A_MONTH):
             if self.at_months is None:
                 rule = f"required key is missing for kind '{self.kind}'"
                 raise rule_error(rule, ("at_months",), remedy="months from randomisation")

@@ -8,10 +8,11 @@ from dataclasses import fields, replace
 from pathlib import Path as FilePath
 from typing import Any
 
+from simulate.errors import Problem, ScenarioError
 from simulate.scenario.checks import cross_checks
 from simulate.scenario.draft import Draft, read_draft
 from simulate.scenario.ensembles import read_ensemble
-from simulate.scenario.files import Tables, raise_findings, read_tables, tables_of
+from simulate.scenario.files import Tables, is_evidence, raise_findings, read_tables, tables_of
 from simulate.scenario.models import Scenario
 from simulate.scenario.reading import Finding, Path, Reading
 from simulate.scenario.states import States
@@ -37,7 +38,12 @@ def load_scenario(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -
     ScenarioError
         With every problem found, in the order of the file.
     """
-    return _build(read_tables(path, overrides))
+    tables = read_tables(path, overrides)
+    if is_evidence(tables.data):
+        rule = "must be a scenario: this is published evidence"
+        remedy = "simulate check tells what it says"
+        raise ScenarioError([Problem("", rule, "", remedy, os.fspath(path))])
+    return _build(tables)
 
 
 def scenario_from_dict(data: Mapping[str, Any]) -> Scenario:

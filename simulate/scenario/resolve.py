@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from simulate.scenario.composite import Composite
 from simulate.scenario.distributions import Exponential, PiecewiseExponential, Relative, Weibull
-from simulate.scenario.endpoints import BUILT_IN, OS, PFS, RESPONSE, TIMES, Binary
+from simulate.scenario.endpoints import BUILT_IN, OBSERVED, OS, PFS, RESPONSE, TIMES, Binary
 from simulate.scenario.figures import composite_of, with_stated
 from simulate.scenario.hazards import Hazard, median_of
 from simulate.scenario.kinds import (
@@ -321,6 +321,13 @@ def transition_hazards(
         own = event_hazards(scenario, PFS, log, exp)
         found.update({name: own[name] for name in plain})
     return found
+
+
+def observed_endpoints(scenario: Scenario) -> tuple[str, ...]:
+    """Names of the observed endpoints that hypotheses and estimates of a scenario are about."""
+    named = {hypothesis.endpoint for hypothesis in scenario.hypotheses.values()}
+    named |= {estimate.endpoint for estimate in scenario.estimates.values()}
+    return tuple(name for name in OBSERVED if name in named)
 
 
 def times_of(scenario: Scenario) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "scenario": {"errors"},
     "design": {"scenario", "errors"},
     "runner": {"engine", "design", "scenario", "errors"},
-    "calibration": {"design", "scenario", "errors"},
+    "calibration": {"runner", "engine", "design", "scenario", "errors"},
     "results": {"runner", "engine", "design", "scenario", "errors"},
     "report": {"results", "calibration", "runner", "engine", "design", "scenario", "errors"},
     "api": {"report", "results", "calibration", "runner", "engine", "design", "scenario", "errors"},

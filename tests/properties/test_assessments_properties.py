@@ -14,11 +14,12 @@ from twins.slow_assessments import (
     Place,
     Seen,
     attended_days,
+    is_evaluable,
     slow_observe,
 )
 
-from simulate.engine.assessments import observe
-from simulate.engine.visits import ArmSchedule, new_schedule
+from simulate.engine.assessments import leave_unassessed, observe
+from simulate.engine.visits import ArmSchedule, draw_patients, new_schedule
 
 
 class Patient(NamedTuple):
@@ -40,7 +41,9 @@ def arm_schedules(draw: st.DrawFn) -> ArmSchedule:
     shortest = min(gap for _, gap in steps)
     window = draw(st.one_of(st.just(0), st.integers(0, (shortest - 1) // 2)))
     missed = draw(st.sampled_from([0.0, 0.0, 0.05, 0.5, 0.9]))
-    return ArmSchedule(tuple(steps), window, missed, draw(st.booleans()))
+    shift = draw(st.one_of(st.just(0), st.integers(0, steps[0][1] - window - 1)))
+    not_evaluable = draw(st.sampled_from([0.0, 0.0, 0.3]))
+    return ArmSchedule(tuple(steps), window, missed, draw(st.booleans()), shift, not_evaluable)
 
 
 WHOLE_DAYS = st.integers(0, 2000).map(lambda day: day / DAYS_PER_MONTH)
@@ -65,7 +68,11 @@ def seen_of(arm: ArmSchedule, group: list[Patient], place: Place) -> list[Seen]:
     outs = [np.full(n, np.nan) for _ in Seen._fields]
     seed, trial, arms = np.uint64(place.seed), np.uint64(place.trial), np.zeros(n, dtype=np.int64)
     progression, death, response = latent
-    observe(new_schedule([arm]), seed, trial, arms, progression, death, response, n, *outs)
+    schedule, shift, assessable = new_schedule([arm]), np.zeros(n), np.zeros(n)
+    draw_patients(schedule, seed, trial, arms, n, shift, assessable)
+    observe(schedule, seed, trial, arms, shift, progression, death, response, n, *outs)
+    for out in (outs[0], outs[2], outs[3]):
+        leave_unassessed(assessable, n, out)
     return [Seen(*row) for row in np.array(outs).T.tolist()]
 
 
@@ -85,13 +92,16 @@ def test_it_is_what_the_twin_sees(arm: ArmSchedule, group: list[Patient], place:
 def test_everything_is_in_order_and_on_whole_days(
     arm: ArmSchedule, group: list[Patient], place: Place
 ) -> None:
-    for patient, seen in zip(group, seen_of(arm, group, place), strict=True):
+    for i, (patient, seen) in enumerate(zip(group, seen_of(arm, group, place), strict=True)):
         for month in seen:
             day = month * DAYS_PER_MONTH
             assert month == math.inf or month == round(day) / DAYS_PER_MONTH
             assert month == math.inf or 1 <= round(day) <= LAST_DAY
         # Nothing is seen before it happens, and death within a day (or the first).
-        assert min(patient.progression, patient.death) <= seen.pfs <= seen.os
+        if is_evaluable(arm, place._replace(patient=i)):
+            assert min(patient.progression, patient.death) <= seen.pfs <= seen.os
+        else:
+            assert seen.pfs == seen.confirmed == math.inf
         assert patient.response <= seen.response <= seen.confirmed
         if seen.os < math.inf:
             assert patient.death <= seen.os
@@ -108,6 +118,8 @@ def test_progression_is_seen_at_the_next_attended_scan(
     arm: ArmSchedule, group: list[Patient], place: Place
 ) -> None:
     for i, (patient, seen) in enumerate(zip(group, seen_of(arm, group, place), strict=True)):
+        if not is_evaluable(arm, place._replace(patient=i)):
+            continue
         scans = (day / DAYS_PER_MONTH for day in attended_days(arm, place._replace(patient=i)))
         end = min(patient.progression, seen.os)
         assert seen.pfs == min(next(scan for scan in scans if scan >= end), seen.os)
@@ -119,6 +131,8 @@ def test_a_later_death_is_no_earlier_end(
 ) -> None:
     alive = [patient._replace(death=math.inf) for patient in group]
     pairs = zip(seen_of(arm, group, place), seen_of(arm, alive, place), strict=True)
-    for seen, longer in pairs:
+    for i, (seen, longer) in enumerate(pairs):
+        if not is_evaluable(arm, place._replace(patient=i)):
+            continue
         assert seen.pfs == min(longer.pfs, seen.os)
         assert seen.response == (longer.response if longer.response < seen.pfs else math.inf)

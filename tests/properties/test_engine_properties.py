@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from twins.feature_scenarios import FEATURES, PFS, arriving, feature_scenario, hypothesis
 from twins.scenario_tables import estimate
 
-from simulate.engine.arrays import Patients, Plan, Statistics
+from simulate.engine.arrays import ESTIMATE_OF_SHARE_EVENT_FREE, Patients, Plan, Statistics
 from simulate.engine.trial import make_patients
 from simulate.engine.workspace import new_workspace
 from simulate.runner.execute import Block, simulate_block
@@ -35,6 +35,7 @@ MONTHS = {"median_months", "scale_months", "month", "from_month", "maximum_month
     "horizon_months",
 }
 RATES = {"rate", "rate_per_month"}
+OF_MONTHS = {"median", "rmst", "minimum", "maximum"}
 BYTES = Statistics._fields
 
 trials = st.one_of(st.integers(0, 1000), st.integers(2**32 - 3, 2**32 + 3), st.just(10**10))
@@ -78,6 +79,7 @@ def assert_nested(small: Patients, large: Patients, n: int) -> None:
             "two to one",
             "survival and response",
             "progression through scans",
+            "shifted scans in windows",
             "binary endpoints alone",
         ]
     ),
@@ -97,7 +99,7 @@ def test_the_first_patients_are_the_smaller_trials(
     assert_nested(small, large, few)
 
 
-@pytest.mark.parametrize("name", ["stratified", "joint", "joint through scans"])
+@pytest.mark.parametrize("name", ["stratified", "joint", "joint through scans", "shifted scans"])
 @pytest.mark.parametrize("arrivals", ["evenly_spaced", "poisson"])
 def test_the_first_200_of_300_patients(name: str, arrivals: str) -> None:
     accrual = arriving(0, arrivals, (0.0, 20.0))
@@ -179,7 +181,7 @@ def units_of_rows(scenario: Scenario) -> list[float]:
 
     def unit(name: str) -> float:
         if name in scenario.estimates:
-            return 2.0 if scenario.estimates[name].kind in {"median", "rmst"} else 1.0
+            return 2.0 if scenario.estimates[name].kind in OF_MONTHS else 1.0
         return 2.0 if scenario.hypotheses[name].test.kind == "rmst" else 1.0
 
     return [unit(planned.hypothesis) for planned in planned_comparisons(scenario)]
@@ -206,7 +208,17 @@ def test_the_unit_of_time_does_not_matter(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["stratified", "three arms", "ties, Efron", "weighted", "shared data", "joint"]
+    "name",
+    [
+        "stratified",
+        "three arms",
+        "ties, Efron",
+        "weighted",
+        "shared data",
+        "joint",
+        "observed through scans",
+        "responders of continuous times",
+    ],
 )
 def test_a_row_does_not_depend_on_the_others(name: str) -> None:
     # Whatever rows share in a scenario (counts, order, weights, curves), each is what it is alone.
@@ -249,10 +261,13 @@ def test_trials_and_seeds_differ(seed: int) -> None:
 def test_rows_are_coherent(name: str) -> None:
     plan = plan_of(name)
     statistics = run(plan, 0, 300)
+    is_share = plan.hypotheses.kind[plan.row_hypothesis] == ESTIMATE_OF_SHARE_EVENT_FREE
     taken = np.isfinite(statistics.cutoff)
     for arm in ("experimental", "control"):
         patients = getattr(statistics, f"patients_{arm}")
-        gone = getattr(statistics, f"events_{arm}") + getattr(statistics, f"dropouts_{arm}")
+        events, dropouts = (getattr(statistics, f"{kind}_{arm}") for kind in ("events", "dropouts"))
+        # Who was seen event-free may have dropped out later.
+        gone = np.where(is_share, np.maximum(events, dropouts), events + dropouts)
         assert np.all(gone <= patients)
         assert np.all(patients[~taken] == 0)
     assert not np.any(statistics.information[taken] < 0.0)

@@ -15,7 +15,8 @@ BAD = sorted((Path(__file__).parent / "bad").glob("*.toml"))
 JARGON = ("Input should", "pydantic", "union", "tuple", "dict", "NoneType", "validation")
 
 
-def _expected(file: Path) -> list[tuple[str, str, str]]:
+def expected_problems(file: Path) -> list[tuple[str, str, str]]:
+    """Line, path and rule of each problem that the first lines of a file expect."""
     prefix = "# expect: "
     lines = [line for line in file.read_text().splitlines() if line.startswith(prefix)]
     parts = [line.removeprefix(prefix).split(": ", 2) for line in lines]
@@ -28,7 +29,7 @@ def test_corpus_is_large() -> None:
 
 @pytest.mark.parametrize("file", BAD, ids=lambda file: file.stem)
 def test_bad_file_is_refused_as_expected(file: Path) -> None:
-    expected = _expected(file)
+    expected = expected_problems(file)
     assert expected
     with pytest.raises(ScenarioError) as caught:
         load_scenario(file)

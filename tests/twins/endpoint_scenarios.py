@@ -59,6 +59,7 @@ ATOM_AT_FIVE: Table = {
 EIGHT_THEN_TWELVE: Table = {
     "schedule": [{"from_week": 0, "every_weeks": 8}, {"from_week": 24, "every_weeks": 12}]
 }
+SHIFTED: Table = EIGHT_THEN_TWELVE | {"shift_days": 7, "not_evaluable_probability": 0.1}
 EVERY_SIX_WEEKS: Table = {"schedule": [{"from_week": 0, "every_weeks": 6}]}
 TWO_SCANNED_ARMS: Table = {
     "new": {"pfs": relative("old", 0.6), "dropout": dropping_out(0.02)},
@@ -482,5 +483,134 @@ ENDPOINT_FEATURES: dict[str, Table] = {
             "response": of_rates("high", "control", "responses", "final", method="fisher"),
         },
         "estimates": {"rate": estimate("low", "rate", "response", minimum_follow_up_months=3.0)},
+    },
+    "shifted scans": {
+        # One plan for all arms, shifted by more in one of them.
+        "arms": THREE_ARMS_JOINT
+        | {"low": THREE_ARMS_JOINT["low"] | {"assessments": SHIFTED | {"shift_days": 20}}},
+        "assessments": SHIFTED,
+        "correlations": {"progression_response": 0.3},
+        "binary_endpoints": {"pressure": {}, "anaemia": {}},
+        "strata": SITES,
+        "accrual": {"patients": 70, "arrivals": "poisson", "rate_per_month": 12.0},
+        "analyses": {
+            "first": {"trigger": events(20)},
+            "all": {"trigger": events(70, "all_data", endpoint="response")},
+        },
+        "hypotheses": {
+            "pfs": hypothesis("high", "control", "first", "all", stratified=True),
+            "response": of_rates("high", "low", "first", "all", method="z_pooled"),
+        },
+        "estimates": {"median": estimate("low", "median")},
+    },
+    "observed through scans": {
+        "arms": THREE_ARMS_JOINT,
+        "assessments": SHIFTED | {"confirm_response": True},
+        "correlations": {"progression_response": 0.3},
+        "binary_endpoints": {"pressure": {}, "anaemia": {"assessed_months": 2.0}},
+        "strata": SITES,
+        "accrual": {"patients": 80, "arrivals": "poisson", "rate_per_month": 12.0},
+        "analyses": {
+            "early": {"trigger": {"calendar_months": 3.0}},
+            "first": {"trigger": events(20)},
+            # The last patient's fourth scan, but for the shift, is on the day of the cutoff.
+            "last": {"trigger": {"minimum_follow_up_months": 224 / 30.4375}},
+        },
+        "hypotheses": {
+            "control": of_rates(
+                "high", "control", "first", "last", endpoint="disease_control", method="z_pooled"
+            ),
+            "in_strata": of_rates(
+                "high",
+                "low",
+                "last",
+                endpoint="disease_control",
+                method="mantel_haenszel",
+                stratified=True,
+            ),
+            "pressure": of_rates("high", "low", "last", endpoint="pressure", method="z_pooled"),
+        },
+        "estimates": {
+            "duration": estimate("high", "median", "duration_of_response"),
+            "duration_at_4": estimate(
+                "high", "survival", "duration_of_response", at_months=4.0, level=0.9
+            ),
+            "duration_last": estimate("high", "last_survival", "duration_of_response"),
+            "duration_free": estimate(
+                "high", "share_event_free", "duration_of_response", at_months=56 / 30.4375
+            ),
+            "duration_mean": estimate("low", "rmst", "duration_of_response", at_months=3.0),
+            "onset": estimate("low", "median", "time_to_response"),
+            "soonest": estimate("low", "minimum", "time_to_response"),
+            "latest": estimate("low", "maximum", "time_to_response"),
+            "rate": estimate("control", "rate", "disease_control"),
+            "followed": estimate(
+                "control", "rate", "disease_control", minimum_follow_up_months=4.0
+            ),
+            "pfs_last": estimate("high", "last_survival"),
+            "pfs_free": estimate("high", "share_event_free", at_months=168 / 30.4375),
+            "os_longest": estimate("control", "maximum", "os"),
+        },
+    },
+    "observed at missed scans": {
+        "arms": {
+            "only": THREE_ARMS_JOINT["high"]
+            | {"pfs": exponential(5.0), "os": exponential(14.0), "binary": {}}
+        },
+        "assessments": EVERY_SIX_WEEKS
+        | {"window_days": 10, "missed_probability": 0.3, "shift_days": 20},
+        "strata": SITES,
+        "accrual": {"patients": 50, "arrivals": "evenly_spaced", "rate_per_month": 8.0},
+        "follow_up": {"maximum_months": 10.0},
+        "analyses": {
+            "first": {"trigger": {"calendar_months": 6.0}},
+            "last": {"trigger": events(50, "all_data")},
+        },
+        "estimates": {
+            "rate": estimate("only", "rate", "disease_control"),
+            "duration": estimate("only", "median", "duration_of_response"),
+            "last": estimate("only", "last_survival", "duration_of_response"),
+            "longest": estimate("only", "maximum", "duration_of_response"),
+            "onset": estimate("only", "median", "time_to_response"),
+            "latest": estimate("only", "maximum", "time_to_response"),
+            "free": estimate("only", "share_event_free", at_months=6.0),
+        },
+    },
+    "responders of continuous times": {
+        "arms": {
+            "new": {
+                "pfs": relative("old", 0.7),
+                "response": responding(0.5, exponential(2.0)),
+                "dropout": dropping_out(0.04),
+            },
+            "old": {"pfs": exponential(5.0), "response": responding(0.1, exponential(2.0))},
+        },
+        "accrual": {"patients": 44, "arrivals": "poisson", "rate_per_month": 9.0},
+        "analyses": {
+            "early": {"trigger": {"calendar_months": 1.5}},
+            "final": {"trigger": events(30)},
+        },
+        "hypotheses": {"test": hypothesis("new", "old", "early", "final")},
+        "estimates": {
+            "duration": estimate("new", "median", "duration_of_response"),
+            "survival": estimate("old", "survival", "duration_of_response", at_months=3.0),
+            "free": estimate("old", "share_event_free", "duration_of_response", at_months=3.0),
+            "last": estimate("old", "last_survival", "duration_of_response"),
+            "onset": estimate("old", "median", "time_to_response"),
+            "latest": estimate("new", "maximum", "time_to_response"),
+            "soonest": estimate("old", "minimum"),
+        },
+    },
+    "shifted scans in windows": {
+        "arms": TWO_SCANNED_ARMS
+        | {"old": TWO_SCANNED_ARMS["old"] | {"assessments": EVERY_SIX_WEEKS | {"shift_days": 6}}},
+        "assessments": EIGHT_THEN_TWELVE
+        | {"window_days": 4, "missed_probability": 0.2, "shift_days": 40}
+        | {"not_evaluable_probability": 0.15},
+        "accrual": {"patients": 60, "arrivals": "poisson", "rate_per_month": 9.0},
+        "follow_up": {"maximum_months": 9.0},
+        "analyses": {"final": {"trigger": events(35, "all_data")}},
+        "hypotheses": {"test": hypothesis("new", "old", "final")},
+        "estimates": {"median": estimate("new", "median")},
     },
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -50,7 +51,7 @@ def scratch(n: int) -> FloatArray:
 
 
 def scale_of(observed: Sequence[Observed]) -> float:
-    return float(ticks_per_month(max(patient.time for patient in observed)))
+    return float(ticks_per_month(max(patient.time for patient in observed), 0))
 
 
 def sorted_keys(observed: Sequence[Observed], scale: float) -> IntArray:
@@ -121,11 +122,13 @@ def covariance_of(sets: Scanned, weighting: Weighting, other: Weighting) -> floa
     return weighted_covariance(w, v, terms_of(sets)[1], sets.n_sets, scratch(sets.n_sets))
 
 
-def curves_of(observed: Sequence[Observed]) -> Curves:
-    """Both arms' curves; the stratum does not matter."""
+def curves_of(observed: Sequence[Observed], until: float = math.inf) -> Curves:
+    """Both arms' curves up to a month; the stratum does not matter."""
     n, scale = len(observed), scale_of(observed)
     keys = sorted_keys(observed, scale)
-    experimental, control = (Curve(*(scratch(n + 1) for _ in range(3))) for _ in range(2))
-    rows = arm_curves(keys, n, scale, experimental, control)
+    both = Curve(*(scratch(2 * n + 2) for _ in range(3)))
+    experimental = Curve(*(part[: n + 1] for part in both))
+    control = Curve(*(part[n + 1 :] for part in both))
+    rows = arm_curves(keys, n, scale, until, both)
     last = last_follow_up(keys, n, scale)
     return Curves(experimental, rows[0], last[0], control, rows[1], last[1])

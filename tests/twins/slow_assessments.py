@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from twins.slow_random import PURPOSES, WORD, Words, philox, word_uniform
+from twins.slow_random import PURPOSES, WORD, Words, philox, word_uniform, words_at
 
 from simulate.engine.visits import ArmSchedule
 
@@ -51,6 +51,18 @@ def drawn_visit(place: Place, visit: int, window: int) -> tuple[int, float]:
     return int(Fraction(words[0], WORD) * (2 * window + 1)) - window, word_uniform(words[1])
 
 
+def drawn_shift(place: Place, most: int) -> int:
+    """Days by which all of a patient's visits are late."""
+    words = words_at(place.seed, place.patient, place.trial, "assessed")
+    return int(Fraction(words[0], WORD) * (2 * most + 1)) - most
+
+
+def is_evaluable(arm: ArmSchedule, place: Place) -> bool:
+    """Whether scans show anything of a patient."""
+    words = words_at(place.seed, place.patient, place.trial, "assessed")
+    return word_uniform(words[1]) >= arm.not_evaluable_probability
+
+
 def planned_visits(arm: ArmSchedule) -> Iterator[tuple[int, int]]:
     """Number and planned day of each visit, for ever."""
     day, visit = 0, 0
@@ -62,7 +74,9 @@ def planned_visits(arm: ArmSchedule) -> Iterator[tuple[int, int]]:
 
 def attended_days(arm: ArmSchedule, place: Place) -> Iterator[int]:
     """Days of the attended visits, in order, up to the last on which anything is seen."""
-    for visit, day in planned_visits(arm):
+    shift = drawn_shift(place, arm.shift_days)
+    for visit, planned in planned_visits(arm):
+        day = planned + shift
         if day - arm.window_days > LAST_DAY:
             return
         late, uniform = 0, 1.0
@@ -82,11 +96,19 @@ def day_of_death(months: float) -> float:
     return day
 
 
+def slow_control(arm: ArmSchedule, place: Place, pfs: float) -> float:
+    """Month of the first scan attended, infinite if it does not come before the end of PFS."""
+    first = next(attended_days(arm, place), math.inf) / DAYS_PER_MONTH
+    return first if is_evaluable(arm, place) and first < pfs else math.inf
+
+
 def slow_observe(
     arm: ArmSchedule, place: Place, progression: float, death: float, response: float
 ) -> Seen:
     """What is recorded of one patient."""
     os_day = day_of_death(death)
+    if not is_evaluable(arm, place):
+        return Seen(math.inf, os_day / DAYS_PER_MONTH, math.inf, math.inf)
     pfs_day, first, confirmed = os_day, math.inf, math.inf
     for day in attended_days(arm, place):
         if day >= os_day:

@@ -16,12 +16,13 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
-from twins.slow_assessments import Place, slow_observe
+from twins.slow_assessments import Place, slow_control, slow_observe
 from twins.slow_random import wide_uniform, word_uniform, words_at
 
 from simulate.engine.visits import ArmSchedule
 from simulate.runner.pack.values import exp, log
-from simulate.scenario.endpoints import OS, PFS, RESPONSE
+from simulate.scenario.assessments import Assessments
+from simulate.scenario.endpoints import DISEASE_CONTROL, OS, PFS, RESPONSE
 from simulate.scenario.hazards import Hazard
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import (
@@ -29,6 +30,7 @@ from simulate.scenario.resolve import (
     endpoints_of,
     event_hazards,
     has_states,
+    observed_endpoints,
     progression_hazards,
     response_time_hazards,
 )
@@ -68,11 +70,13 @@ class Way(Protocol):
 class Course(NamedTuple):
     """One patient's latent progression, and when each endpoint happens; infinite for never.
 
-    Where patients are scanned, it is when the scans show it, and a response is confirmed.
+    Where patients are scanned, it is when the scans show it, and a response is confirmed. The month
+    of ``response`` is that of the scan that first shows one, confirmed or not.
     """
 
     progression: float
     events: dict[str, float]
+    response: float
 
 
 def model_of(scenario: Scenario) -> Model:
@@ -135,7 +139,7 @@ def course_of(
         score = norm.ppf(uniform("binary", draw)) * math.sqrt(1.0 - correlation**2)
         has_it = norm.cdf(score + correlation * response_score) < model.rates[name][arm][stratum]
         events[name] = endpoint.assessed_months if has_it else math.inf
-    return Course(progression, as_seen(scenario, trial, number, arm, progression, events))
+    return as_seen(scenario, trial, number, arm, Course(progression, events, math.inf))
 
 
 def course_in_states(
@@ -157,37 +161,40 @@ def course_in_states(
         words = words_at(scenario.simulation.seed, number, trial, "binary", draw)
         has_it = wide_uniform(words[0], words[1]) < model.rates[name][arm][stratum]
         events[name] = endpoint.assessed_months if has_it else math.inf
-    seen = as_seen(scenario, trial, number, arm, way.progression, events)
-    return Course(way.progression, {name: seen[name] for name in model.endpoints})
+    return as_seen(scenario, trial, number, arm, Course(way.progression, events, math.inf))
 
 
-def as_seen(
-    scenario: Scenario,
-    trial: int,
-    number: int,
-    arm: str,
-    progression: float,
-    events: dict[str, float],
-) -> dict[str, float]:
+def as_seen(scenario: Scenario, trial: int, number: int, arm: str, course: Course) -> Course:
     """Put in place of what happens what the scans show of it, where patients are scanned."""
     chosen = scenario.arms[arm].assessments or scenario.assessments
+    progression, events, _ = course
     if chosen is None:
-        return events
-    schedule = ArmSchedule(
-        chosen.steps_in_days,
-        chosen.window_days,
-        chosen.missed_probability,
-        chosen.confirm_response,
-    )
+        return Course(progression, events, events.get(RESPONSE, math.inf))
+    place = Place(scenario.simulation.seed, trial, number)
     seen = slow_observe(
-        schedule,
-        Place(scenario.simulation.seed, trial, number),
+        schedule_of(chosen),
+        place,
         progression if OS in events else events.get(PFS, math.inf),
         events.get(OS, math.inf),
         events.get(RESPONSE, math.inf),
     )
     shown = {PFS: seen.pfs, OS: seen.os, RESPONSE: seen.confirmed}
-    return {name: shown.get(name, month) for name, month in events.items()}
+    found = {name: shown.get(name, month) for name, month in events.items()}
+    if DISEASE_CONTROL in observed_endpoints(scenario):
+        found[DISEASE_CONTROL] = slow_control(schedule_of(chosen), place, seen.pfs)
+    return Course(progression, found, seen.response)
+
+
+def schedule_of(chosen: Assessments) -> ArmSchedule:
+    """Visits of an arm."""
+    return ArmSchedule(
+        chosen.steps_in_days,
+        chosen.window_days,
+        chosen.missed_probability,
+        chosen.confirm_response,
+        chosen.shift_days,
+        chosen.not_evaluable_probability,
+    )
 
 
 def time_before(hazard: Hazard, uniform: float, limit: float) -> float:

@@ -86,7 +86,11 @@ def estimate_of(kind: str, patients: Patients, month: float | None, quantile: fl
         lower, upper = slow_median_limits(patients, quantile)
         status = STATUS_NOT_ESTIMABLE if found == math.inf else 0
         return {"estimate": found, "lower": lower, "upper": upper, "status": status}
+    if kind in ("last_survival", "minimum", "maximum"):
+        return of_events(kind, patients, quantile)
     assert month is not None
+    if kind == "share_event_free":
+        return share_free(patients, month)
     if not is_estimable(patients, month):
         return dict(UNDEFINED)
     if kind == "rmst":
@@ -99,6 +103,33 @@ def estimate_of(kind: str, patients: Patients, month: float | None, quantile: fl
         "estimate": survival,
         "se": math.sqrt(slow_survival_variance(patients, month)),
     } | survival_limits(patients, month, survival, quantile)
+
+
+def of_events(kind: str, patients: Patients, quantile: float) -> Fields:
+    """The shortest or longest time to an event, or survival after the last."""
+    months = sorted(time for time, is_event in patients if is_event)
+    if kind != "last_survival":
+        return {"estimate": months[0 if kind == "minimum" else -1]} if months else dict(UNDEFINED)
+    if not patients:
+        return dict(UNDEFINED)
+    if not months:
+        return {"estimate": 1.0, "se": 0.0}
+    survival = float(slow_survival(patients, months[-1]))
+    found: Fields = {
+        "estimate": survival,
+        "se": math.sqrt(slow_survival_variance(patients, months[-1])),
+    }
+    return found | survival_limits(patients, months[-1], survival, quantile)
+
+
+def share_free(patients: Patients, month: float) -> Fields:
+    """Share followed beyond a month, or to it without an event there."""
+    if not patients:
+        return dict(UNDEFINED)
+    free = sum(time > month or (time == month and not is_event) for time, is_event in patients)
+    share = free / len(patients)
+    se = math.sqrt(share * (1.0 - share) / len(patients))
+    return {"estimate": share, "se": se, "events_experimental": free}
 
 
 def survival_limits(patients: Patients, month: float, survival: float, quantile: float) -> Fields:

@@ -12,15 +12,17 @@ from fractions import Fraction
 from itertools import accumulate, permutations
 from typing import Literal, NamedTuple
 
-from twins.slow_course import course_in_states, course_of, model_of, time_at
+from twins.slow_assessments import Place, is_evaluable
+from twins.slow_course import course_in_states, course_of, model_of, schedule_of, time_at
 from twins.slow_random import whole_number, wide_uniform, word_uniform, words_at
 from twins.slow_transitions import walk_of
 from twins.slow_truths import truth_of
 
-from simulate.scenario.endpoints import OS, PFS, RESPONSE
+from simulate.scenario.endpoints import DISEASE_CONTROL, OS, PFS, RESPONSE
 from simulate.scenario.models import Accrual, Scenario
 from simulate.scenario.resolve import dropout_hazards, has_states, strata_cells
 
+SHOWN = (PFS, RESPONSE, DISEASE_CONTROL)
 Outcome = Literal["event", "dropout", "end"]
 
 
@@ -37,7 +39,10 @@ class Followed(NamedTuple):
 
 
 class Patient(NamedTuple):
-    """One patient: entry in calendar months, the other times from randomisation."""
+    """One patient: entry in calendar months, the other times from randomisation.
+
+    ``response`` is that of the first sign of one.
+    """
 
     stratum: int
     arm: str
@@ -45,6 +50,8 @@ class Patient(NamedTuple):
     dropout: float
     progression: float
     endpoints: dict[str, Followed]
+    response: float
+    is_scanned: bool
 
     def calendar_end(self, endpoint: str) -> float:
         return self.entry + self.endpoints[endpoint].months
@@ -67,37 +74,38 @@ def slow_patients(scenario: Scenario, trial: int) -> list[Patient]:
         words = words_at(scenario.simulation.seed, number, trial, "core")
         stratum, arm = strata[number], arms[number]
         dropout = time_at(dropouts[arm], -math.log(word_uniform(words[3])))
+        place = Place(scenario.simulation.seed, trial, number)
+        leaving = math.inf
         if has_states(scenario):
             walk = walk_of(scenario, trial, number, arm, stratum)
-            progression, events = course_in_states(
-                scenario, model, walk, trial, number, arm, stratum
-            )
+            course = course_in_states(scenario, model, walk, trial, number, arm, stratum)
             leaving = walk.discontinuation
         else:
-            progression, events = course_of(scenario, model, trial, number, arm, stratum)
-            leaving = math.inf
-        endpoints = {
-            name: followed(
-                events[name],
-                dropout,
-                min(
-                    last_months(scenario, name, events),
-                    leaving if name in (PFS, RESPONSE) else math.inf,
-                ),
-            )
-            for name in model.endpoints
-        }
-        patients.append(Patient(stratum, arm, entries[number], dropout, progression, endpoints))
+            course = course_of(scenario, model, trial, number, arm, stratum)
+        endpoints = {}
+        for name, event in course.events.items():
+            last = last_months(scenario, name, course.events, arm, place)
+            last = min(last, leaving) if name in SHOWN else last
+            endpoints[name] = followed(event, dropout, last)
+        scanned = bool(scenario.arms[arm].assessments or scenario.assessments)
+        times = entries[number], dropout, course.progression
+        patients.append(Patient(stratum, arm, *times, endpoints, course.response, scanned))
     return patients
 
 
-def last_months(scenario: Scenario, endpoint: str, events: dict[str, float]) -> float:
+def last_months(
+    scenario: Scenario, endpoint: str, events: dict[str, float], arm: str, place: Place
+) -> float:
     """Month up to which an endpoint is followed, dropout apart.
 
-    Response until progression or death, a binary endpoint until it is assessed.
+    Response until progression or death, a binary endpoint until it is assessed; what scans show,
+    not at all in who is not evaluable.
     """
     limit = scenario.follow_up.maximum_months if scenario.follow_up else math.inf
-    if endpoint == RESPONSE:
+    scans = scenario.arms[arm].assessments or scenario.assessments
+    if scans and endpoint in SHOWN and not is_evaluable(schedule_of(scans), place):
+        return 0.0
+    if endpoint in (RESPONSE, DISEASE_CONTROL):
         return min(limit, events.get(PFS, events.get(OS, math.inf)))
     if endpoint in scenario.binary_endpoints:
         return min(limit, scenario.binary_endpoints[endpoint].assessed_months)

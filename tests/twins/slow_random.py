@@ -21,6 +21,7 @@ PURPOSES = {
     "binary": 5,
     "visit": 6,
     "states": 7,
+    "assessed": 8,
 }
 
 Words = tuple[int, int, int, int]

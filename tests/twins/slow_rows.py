@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from scipy.stats import norm
 from twins import slow_curves, slow_rates
+from twins.slow_assessments import DAYS_PER_MONTH
 from twins.slow_logrank import Observed, RiskSet, risk_sets, slow_cox, slow_logrank
 from twins.slow_patients import Patient
 from twins.slow_weighted import (
@@ -21,6 +22,12 @@ from twins.slow_weighted import (
 from simulate.engine.arrays import STATUS_ESTIMATE_INFINITE, STATUS_NO_INFORMATION
 from simulate.scenario.binary_tests import ExactBinomialTest, ProportionsTest
 from simulate.scenario.comparisons import arms_of
+from simulate.scenario.endpoints import (
+    DURATION_OF_RESPONSE,
+    PFS,
+    RESPONSE,
+    TIME_TO_RESPONSE,
+)
 from simulate.scenario.hypotheses import ArmEstimate, Hypothesis
 from simulate.scenario.survival_tests import (
     LandmarkTest,
@@ -32,6 +39,8 @@ from simulate.scenario.survival_tests import (
 )
 
 Fields = dict[str, Any]
+# The endpoint of whose follow-up the times of responders are made.
+ENDS_OF = {DURATION_OF_RESPONSE: PFS, TIME_TO_RESPONSE: RESPONSE}
 # By kind, where it is more than 1e-12: z is a quantile of a p-value, or comes from products along a
 # curve.
 Z_ERROR = {"fisher": 1e-9, "exact_binomial": 1e-9}
@@ -71,12 +80,13 @@ def slow_row(
     # The analysis set: whose follow-up could have been so long.
     at_least = getattr(rule_of(chosen), "minimum_follow_up_months", None) or 0.0
     entered = [p for p in patients if p.arm in arms and p.entry + at_least <= cutoff]
+    counted = ENDS_OF.get(endpoint, endpoint)
+    if endpoint in ENDS_OF:
+        entered = [p for p in entered if has_responded(p, cutoff)]
     counts: dict[str, int] = {}
     for side, arm in zip(("experimental", "control"), arms, strict=False):
         here = [p for p in entered if p.arm == arm]
-        outcomes = [
-            p.endpoints[endpoint].outcome for p in here if p.calendar_end(endpoint) <= cutoff
-        ]
+        outcomes = [p.endpoints[counted].outcome for p in here if p.calendar_end(counted) <= cutoff]
         counts[f"patients_{side}"] = len(here)
         counts[f"events_{side}"] = outcomes.count("event")
         counts[f"dropouts_{side}"] = outcomes.count("dropout")
@@ -87,7 +97,7 @@ def slow_row(
     ]
     found = answer(observed, chosen)
     status |= found.pop("status", 0)
-    return SlowRow(status, cutoff, **counts, **found)
+    return SlowRow(status, cutoff, **(counts | found))
 
 
 def rule_of(chosen: Hypothesis | ArmEstimate) -> Any:
@@ -105,6 +115,11 @@ def observe(
     patient: Patient, endpoint: str, cutoff: float, is_experimental: bool, stratum: int
 ) -> Observed:
     """One patient as seen at a cutoff: an event at the cutoff counts."""
+    if endpoint == TIME_TO_RESPONSE:
+        return Observed(patient.response, True, is_experimental, stratum)
+    if endpoint == DURATION_OF_RESPONSE:
+        pfs = observe(patient, PFS, cutoff, is_experimental, stratum)
+        return pfs._replace(time=duration_of(patient, pfs))
     seen = patient.calendar_end(endpoint) <= cutoff
     return Observed(
         patient.endpoints[endpoint].months if seen else cutoff - patient.entry,
@@ -112,6 +127,19 @@ def observe(
         is_experimental,
         stratum,
     )
+
+
+def has_responded(patient: Patient, cutoff: float) -> bool:
+    """Whether a response is confirmed by a cutoff."""
+    return patient.has_event(RESPONSE) and patient.calendar_end(RESPONSE) <= cutoff
+
+
+def duration_of(patient: Patient, pfs: Observed) -> float:
+    """Months from the first sign of a response to the end of PFS: whole days from scan to event."""
+    if not (patient.is_scanned and pfs.is_event):
+        return pfs.time - patient.response
+    first, last = (round(month * DAYS_PER_MONTH) for month in (patient.response, pfs.time))
+    return (last - first) / DAYS_PER_MONTH
 
 
 def answer(observed: list[Observed], chosen: Hypothesis | ArmEstimate) -> Fields:

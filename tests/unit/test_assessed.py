@@ -133,7 +133,7 @@ def engine_sees(steps: tuple[tuple[int, int], ...], latent: FloatArray) -> Float
     never, seen, *others = (np.full(n, np.inf) for _ in range(5))
     schedule = new_schedule([ArmSchedule(steps)])
     zeros = np.uint64(0), np.uint64(0), np.zeros(n, dtype=np.int64)
-    assessments.observe(schedule, *zeros, latent, never, never, n, seen, *others)
+    assessments.observe(schedule, *zeros, np.zeros(n), latent, never, never, n, seen, *others)
     return seen
 
 

@@ -119,6 +119,34 @@ def test_course_of_a_patient_holds_together(cohort: Cohort) -> None:
     assert np.all(np.diff(cohort.entry) >= 0)
 
 
+def test_observed_endpoints_and_who_is_not_evaluable() -> None:
+    data = JOINT | {
+        "assessments": {
+            "schedule": [{"from_week": 0, "every_weeks": 8}],
+            "shift_days": 7,
+            "not_evaluable_probability": 0.3,
+            "confirm_response": True,
+        },
+        "estimates": {"control": {"endpoint": "disease_control", "arm": "new", "kind": "rate"}},
+    }
+    cohort = next(simulate.cohorts(scenario_from_dict(data)))
+    assert cohort.endpoints == ("pfs", "os", "response", "disease_control", "pain")
+    control = cohort.binary["disease_control"]
+    unseen = np.isinf(cohort.pfs)
+    assert 20 < unseen.sum() < 55
+    assert not cohort.responded[unseen].any()
+    assert not control[unseen].any()
+    assert np.isfinite(cohort.os[unseen]).any()
+    assert np.all(cohort.pfs[control] > 49 / 30.4375)
+    assert np.all(control[cohort.responded])
+    # Nobody of them is followed for what scans would show, and everybody for survival.
+    cut = cohort.cut(30.0, "pfs")
+    gone = unseen[: len(cut.months)]
+    assert np.all(cut.months[gone] == 0.0)
+    assert not cut.is_event[gone].any()
+    assert np.all(cohort.cut(30.0, "os").months[gone] > 0.0)
+
+
 def test_scans_show_responses_that_count_once_confirmed() -> None:
     scan = {"from_week": 0, "every_weeks": 8}
     seen = {"schedule": [scan], "window_days": 3, "confirm_response": True}

@@ -26,6 +26,7 @@ from simulate.engine import assessments
 from simulate.engine.arrays import FloatArray, Schedule
 from simulate.engine.visits import (
     ArmSchedule,
+    draw_patients,
     draw_visit,
     first_visit,
     new_schedule,
@@ -41,7 +42,10 @@ WINDOWS = ArmSchedule(EIGHT_THEN_TWELVE, window_days=7)
 MISSED = ArmSchedule(EIGHT_THEN_TWELVE, missed_probability=0.3, confirm_response=True)
 ALL = ArmSchedule(((0, 42), (84, 21), (126, 63)), 10, 0.2, confirm_response=True)
 DAILY = ArmSchedule(((0, 1),), missed_probability=0.6)
-SCHEDULES = [PLAIN, CONFIRMED, WINDOWS, MISSED, ALL, DAILY]
+SHIFTED = ArmSchedule(EIGHT_THEN_TWELVE, confirm_response=True, shift_days=7)
+FAR_SHIFTED = ArmSchedule(EIGHT_THEN_TWELVE, shift_days=55, not_evaluable_probability=0.1)
+SHIFTED_ALL = ALL._replace(shift_days=25, not_evaluable_probability=0.2)
+SCHEDULES = [PLAIN, CONFIRMED, WINDOWS, MISSED, ALL, DAILY, SHIFTED, FAR_SHIFTED, SHIFTED_ALL]
 
 
 class Latent(NamedTuple):
@@ -58,7 +62,13 @@ def observed(
     n = len(latent.death)
     outs = [np.full(n, np.nan) for _ in Seen._fields]
     arm = np.array(arms, dtype=np.int64)
-    assessments.observe(schedule, np.uint64(seed), np.uint64(trial), arm, *latent, n, *outs)
+    key = np.uint64(seed), np.uint64(trial)
+    shift, assessable = np.full(n, np.nan), np.full(n, np.nan)
+    draw_patients(schedule, *key, arm, n, shift, assessable)
+    assessments.observe(schedule, *key, arm, shift, *latent, n, *outs)
+    if schedule.has_unevaluable:
+        for out in (outs[0], outs[2], outs[3]):
+            assessments.leave_unassessed(assessable, n, out)
     return [Seen(*row) for row in np.array(outs).T.tolist()]
 
 
@@ -156,7 +166,7 @@ def test_arms_of_their_own_schedules_against_the_twin() -> None:
         assert row == slow_observe(SCHEDULES[arms[i]], Place(5, 3, i), *map(float, patient))
 
 
-@pytest.mark.parametrize("arm", [PLAIN, CONFIRMED])
+@pytest.mark.parametrize("arm", [PLAIN, CONFIRMED, SHIFTED, FAR_SHIFTED])
 def test_the_short_way_sees_the_same(arm: ArmSchedule) -> None:
     latent = random_patients(3000, 4)
     schedule = new_schedule([arm])
@@ -178,6 +188,45 @@ def test_arms_that_differ_do_not_go_the_short_way(other: ArmSchedule, may_be_com
     assert new_schedule([PLAIN, other]).is_common_plan == 0
     assert new_schedule([other, PLAIN]).is_common_plan == 0
     assert new_schedule([other, other]).is_common_plan == may_be_common
+
+
+def test_arms_of_one_plan_may_differ_in_their_shifts() -> None:
+    arms = [PLAIN, PLAIN._replace(shift_days=11), FAR_SHIFTED]
+    schedule, latent = new_schedule(arms), random_patients(300, 8)
+    assert schedule.is_common_plan == 1
+    groups = [i % 3 for i in range(300)]
+    seen = observed(schedule, latent, groups)
+    assert seen == observed(schedule._replace(is_common_plan=0), latent, groups)
+    for i, (row, patient) in enumerate(zip(seen, zip(*latent, strict=True), strict=True)):
+        assert row == slow_observe(arms[groups[i]], Place(5, 3, i), *map(float, patient))
+
+
+def test_shifts_are_one_a_patient_and_uniform() -> None:
+    n, most = 40_000, 3
+    arm = np.zeros(n, dtype=np.int64)
+    arm[n // 2 :] = 1
+    schedule = new_schedule(
+        [PLAIN._replace(shift_days=most), PLAIN._replace(not_evaluable_probability=0.2)]
+    )
+    shift, assessable = np.zeros(n), np.zeros(n)
+    draw_patients(schedule, np.uint64(1), np.uint64(2), arm, n, shift, assessable)
+    shifts = shift[: n // 2]
+    counts = np.array([np.sum(shifts == days) for days in range(-most, most + 1)])
+    assert counts.sum() == n // 2
+    expected = n / 2 / (2 * most + 1)
+    # Chi-square with 6 degrees of freedom: below 27.9 but for one time in 10,000.
+    assert np.sum((counts - expected) ** 2 / expected) < 27.9
+    assert not shift[n // 2 :].any()
+    assert np.isinf(assessable[: n // 2]).all()
+    share = np.mean(assessable[n // 2 :] == 0.0)
+    assert abs(share - 0.2) < 4.0 * math.sqrt(0.16 / (n / 2))
+    # All scans of a patient are as late as the first.
+    days = [
+        observed_days(PLAIN._replace(shift_days=7), day, NEVER, NEVER)[0] for day in (1, 200, 900)
+    ]
+    planned = [observed_days(PLAIN, day, NEVER, NEVER)[0] for day in (1, 200, 900)]
+    assert len(set(np.subtract(days, planned).tolist())) == 1
+    assert 0 < abs(days[0] - planned[0]) <= 7
 
 
 @pytest.mark.parametrize("arm", SCHEDULES)
@@ -208,7 +257,7 @@ def test_outputs_may_be_the_inputs() -> None:
         latent = random_patients(100, 6)
         apart = observed(schedule, latent, [0] * 100)
         arm, confirmed = np.zeros(100, dtype=np.int64), np.zeros(100)
-        places = (np.uint64(5), np.uint64(3), arm, *latent, 100)
+        places = (np.uint64(5), np.uint64(3), arm, np.zeros(100), *latent, 100)
         outs = (latent.progression, latent.death, latent.response, confirmed)
         assessments.observe(schedule, *places, *outs)
         assert [Seen(*row) for row in np.array(outs).T.tolist()] == apart

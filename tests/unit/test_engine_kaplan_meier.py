@@ -226,6 +226,24 @@ def test_no_events() -> None:
     assert median_limits(found.experimental, 0, Z95, scratch(0), scratch(0)) == (math.inf, math.inf)
 
 
+@pytest.mark.parametrize("month", [-1.0, 0.3, 2.5, 2.75, 6.0, 100.0])
+@pytest.mark.parametrize(("n", "tied"), CASES)
+def test_a_curve_up_to_a_month_is_the_beginning_of_the_whole(
+    n: int, tied: bool, month: float
+) -> None:
+    observed = sample(6, n, tied)
+    whole, part = curves_of(observed), curves_of(observed, month)
+    for arm in ("experimental", "control"):
+        curve, beginning = getattr(whole, arm), getattr(part, arm)
+        rows = getattr(part, f"n_{arm}")
+        months = curve.months[: getattr(whole, f"n_{arm}")]
+        assert rows == sum(months <= month)
+        # The same bits: other rows of a trial decide how far its curves go.
+        for all_rows, first in zip(curve, beginning, strict=True):
+            np.testing.assert_array_equal(first[:rows], all_rows[:rows])
+        assert getattr(part, f"last_{arm}") == getattr(whole, f"last_{arm}")
+
+
 def test_an_arm_without_patients_has_no_curve() -> None:
     found = curves_of([Observed(1.0, True, E), Observed(2.0, False, E)])
     assert found.last_control == -math.inf

@@ -1,4 +1,4 @@
-"""The sort of the keys against Python's, and the precision of the ticks."""
+"""The sort of the keys against Python's, strata parted from it, and the precision of the ticks."""
 
 from collections.abc import Callable
 
@@ -109,16 +109,57 @@ def test_a_part_is_sorted_and_the_rest_untouched(
         assert sort(keys, first, last).tolist() == expected
 
 
+@pytest.mark.parametrize("n", [0, 1, 7, 60, 401])
+@pytest.mark.parametrize("n_strata", [1, 2, 3, 4, 8, 9, 256])
+def test_strata_are_parted_from_one_order(n_strata: int, n: int) -> None:
+    bits = (n_strata - 1).bit_length()
+    rng = np.random.default_rng([n_strata, n])
+    # Few distinct keys: ties within and between strata.
+    keys = rng.integers(0, 40, size=n) << 2 | rng.integers(0, 4, size=n)
+    stratum = rng.integers(0, n_strata, size=n)
+    own = [sorted(keys[stratum == s].tolist()) for s in range(n_strata)]
+    of_all = sorted(keys.tolist())
+    ordering.append_strata(stratum, n, bits, keys)
+    keys = sort(keys)
+    out = np.full(n + 1, -7, dtype=np.int64)
+    ordering.take_off_strata(keys, n, bits, out)
+    assert out[:n].tolist() == of_all
+    segment = np.full(n_strata + 1, -7, dtype=np.int64)
+    places = np.full(n_strata, 77, dtype=np.uint64)
+    ordering.part_strata(keys, n, bits, n_strata, places, segment, out)
+    assert [out[segment[s] : segment[s + 1]].tolist() for s in range(n_strata)] == own
+
+
+@pytest.mark.parametrize("arms", [(0, 1), (2, 0), (1, -1), (3, 4)])
+def test_patients_of_other_arms_are_left_out(arms: tuple[int, int]) -> None:
+    rng = np.random.default_rng(9)
+    keys = spread(rng, 100)
+    arm = rng.integers(0, 4, size=100)
+    expected = [int(key) for key, own in zip(keys, arm, strict=True) if own in arms]
+    n = ordering.keep_arms(arm, *arms, 100, keys)
+    assert keys[:n].tolist() == expected
+
+
+@pytest.mark.parametrize("month", [-1.0, 0.0, 2.9, 3.0, 9.0, 40.0, np.inf])
+def test_keys_until_a_month_are_counted(month: float) -> None:
+    times = [0.0, 0.5, 3.0, 3.0, 3.0, 5.0, 9.0]
+    scale = ordering.ticks_per_month(9.0, 3)
+    keys = np.array([int(time * scale) << 2 | k % 4 for k, time in enumerate(times)])
+    n = ordering.count_keys_until(np.sort(keys), len(times), scale, month)
+    assert n == sum(time <= month for time in times)
+
+
 @pytest.mark.parametrize("cutoff", [1e-6, 0.3, 1.0, 1.999999999, 2.0, 37.5, 64.0, 1e6, 1e300])
-def test_ticks_fit_and_keep_every_bit_of_late_times(cutoff: float) -> None:
-    scale = ordering.ticks_per_month(cutoff)
+@pytest.mark.parametrize("stratum_bits", [0, 1, 2, 8])
+def test_ticks_fit_and_keep_every_bit_of_late_times(cutoff: float, stratum_bits: int) -> None:
+    scale = ordering.ticks_per_month(cutoff, stratum_bits)
     # A power of two: nothing is rounded.
     assert np.frexp(scale)[0] == 0.5
-    assert 2**60 <= int(cutoff * scale) < 2**61
-    late = np.linspace(cutoff / 128.0, cutoff, 50)
+    assert 2**60 <= int(cutoff * scale) << stratum_bits < 2**61
+    late = np.linspace(cutoff * 2.0 ** (stratum_bits - 7), cutoff, 50)
     assert all(int(time * scale) / scale == time for time in late)
 
 
 @pytest.mark.parametrize("cutoff", [0.0, 1e-300, 1e-9])
 def test_ticks_of_a_tiny_cutoff_fit(cutoff: float) -> None:
-    assert 0 <= int(cutoff * ordering.ticks_per_month(cutoff)) < 2**61
+    assert 0 <= int(cutoff * ordering.ticks_per_month(cutoff, 0)) < 2**61

@@ -147,6 +147,7 @@ def test_purposes_are_documented_and_fixed() -> None:
         "binary": engine.PURPOSE_BINARY,
         "visit": engine.PURPOSE_VISIT,
         "states": engine.PURPOSE_STATES,
+        "assessed": engine.PURPOSE_ASSESSED,
     }
     assert numbers == PURPOSES
     documented = documented_purposes(engine)

@@ -64,9 +64,20 @@ def test_each_patient_has_the_hazard_of_its_cell() -> None:
     assert np.isinf(months).any()
 
 
-@pytest.mark.parametrize("group", [[EXPONENTIAL, PIECES], [WEIBULL, EXPONENTIAL, None], [None]])
+@pytest.mark.parametrize(
+    "group",
+    [
+        [EXPONENTIAL, PIECES],
+        [WEIBULL, EXPONENTIAL, None],
+        [None],
+        [EXPONENTIAL, SHAPE_ONE, EXPONENTIAL, None],
+        [EXPONENTIAL, EXPONENTIAL, WEIBULL, SHAPE_ONE, FLAT_WEIBULL],
+        [ENDS_AT_ZERO, EXPONENTIAL, ENDS_AT_ZERO],
+        [*[EXPONENTIAL, ENDS_AT_ZERO, None] * 3],
+    ],
+)
 def test_groups_of_one_kind_take_the_same_times(group: list[Hazard | None]) -> None:
-    # Kinds that are all linear, all of one piece, or never, take shorter ways.
+    # Kinds that are all linear, all of few pieces, or never, and few cells, take shorter ways.
     exponentials = np.random.default_rng(5).exponential(size=60)
     cell = [i % len(group) for i in range(60)]
     months = inverted(group, cell, exponentials)

@@ -8,6 +8,7 @@ import pytest
 from twins.feature_scenarios import events, feature_scenario
 
 from simulate.engine.arrays import Plan, Statistics
+from simulate.engine.workspace import new_workspace
 from simulate.runner.execute import BLOCK_TRIALS, CALL_TRIALS, Block, blocks_of, simulate_block
 from simulate.runner.pack import pack
 
@@ -56,3 +57,17 @@ def test_a_block_is_simulated_a_call_at_a_time(small_plan: Plan) -> None:
     heard: list[int] = []
     simulate_block(small_plan, SEED, Block(500, 500 + 2 * CALL_TRIALS + 1), heard.append)
     assert heard == [CALL_TRIALS, CALL_TRIALS, 1]
+
+
+def test_scratch_memory_begins_at_cache_lines() -> None:
+    workspace = new_workspace(pack(feature_scenario("plain", 37)))
+    long = [
+        workspace.keys,
+        workspace.survival,
+        workspace.patients.stratum,
+        workspace.patients.cell,
+        *workspace.control_curve,
+        *workspace.maxcombo.weights,
+    ]
+    assert [array.ctypes.data % 64 for array in long] == [0] * len(long)
+    assert all(not array.any() for array in long)

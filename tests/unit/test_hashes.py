@@ -162,6 +162,21 @@ def test_only_the_design_hash_changes(path: str, value: Any) -> None:
     assert design != BASE[1]
 
 
+SCANS: dict[str, Any] = {"schedule": [{"from_week": 0, "every_weeks": 8}]}
+
+
+def test_keys_of_scans_that_came_later_change_nothing_at_their_defaults() -> None:
+    # The hash that such a scenario had before there were these keys.
+    base = _hashes("assessments", SCANS)[0]
+    assert base == "8849911b2d908f4a7aaaebd77b568b7cb99dce08a65fab8e10c3a4525d23ac03"
+    for key, default, other in [
+        ("shift_days", 0, 1),
+        ("not_evaluable_probability", 0.0, 0.1),
+    ]:
+        assert _hashes("assessments", SCANS | {key: default})[0] == base
+        assert _hashes("assessments", SCANS | {key: other})[0] != base
+
+
 @pytest.mark.parametrize("table", ["arms", "strata", "hypotheses"])
 def test_order_of_names_matters(table: str) -> None:
     def turn(data: dict[str, Any]) -> None:

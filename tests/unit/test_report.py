@@ -329,7 +329,7 @@ def test_binned_quantiles_are_said_to_be() -> None:
     assert "quantiles" not in printed(result)
     assert result.statistics is not None
     tallies = tally(result.scenario, result.statistics, quantiles="binned")
-    binned = replace(result, tallies=tallies, statistics=None)
+    binned = replace(result, tallies=tallies, blocks=[])
     assert "quantiles binned to 1/128 month\n" in printed(binned)
 
 

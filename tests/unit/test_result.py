@@ -15,6 +15,7 @@ from simulate.results.characteristics import Row
 from simulate.results.result import Result
 from simulate.results.tally import tally
 from simulate.results.twins import Twin
+from simulate.runner.execute import BLOCK_TRIALS
 from simulate.scenario.hashes import data_hash, design_hash
 from simulate.scenario.load import scenario_from_dict
 
@@ -62,7 +63,7 @@ def test_json_says_how_good_quantiles_are() -> None:
     assert result.to_json()["quantiles"] == result.quantiles == "exact"
     assert result.statistics is not None
     tallies = tally(result.scenario, result.statistics, quantiles="binned")
-    binned = replace(result, tallies=tallies, statistics=None)
+    binned = replace(result, tallies=tallies, blocks=[])
     assert binned.to_json()["quantiles"] == binned.quantiles == "binned to 1/128 month"
 
 
@@ -144,3 +145,15 @@ def test_several_hypotheses_with_a_look_each() -> None:
     assert result.estimate("events_mean", "x").value == 20.0
     # The trial goes on, as x and y are never both rejected.
     assert result.estimate("events_mean", "y").value == 40.0
+
+
+def test_rows_are_joined_once_when_asked_for() -> None:
+    scenario = feature_scenario("plain", 8, analyses={"final": {"trigger": events(4)}})
+    result = run(scenario, trials=2 * BLOCK_TRIALS + 7, workers=1)
+    assert [len(block.z) for block in result.blocks] == [BLOCK_TRIALS, BLOCK_TRIALS, 7]
+    expected = [block.z.tobytes() for block in result.blocks]
+    joined = result.statistics
+    assert joined is not None
+    assert joined.z.tobytes() == b"".join(expected)
+    assert result.statistics is joined
+    assert len(result.blocks) == 1

@@ -38,6 +38,7 @@ def test_steps_in_days_and_defaults() -> None:
     assert table.steps_in_days == ((0, 56), (336, 84))
     assert (table.window_days, table.missed_probability) == (0, 0.0)
     assert table.confirm_response is False
+    assert (table.shift_days, table.not_evaluable_probability) == (0, 0.0)
     others = {"window_days": 27, "missed_probability": 0.999, "confirm_response": True}
     assert read(**others, source="protocol", status="published").window_days == 27
 
@@ -114,6 +115,11 @@ def test_schedules_refused(
         ("missed_probability", 1.0, "Input should be less than 1", ""),
         ("missed_probability", -0.1, "Input should be greater than or equal to 0", ""),
         ("confirm_response", 1, "Input should be a valid boolean", ""),
+        ("shift_days", 56, "must be less than the 56 days before the first scan", "at most 55"),
+        ("shift_days", -1, "Input should be greater than or equal to 0", ""),
+        ("shift_days", 0.5, "Input should be a valid integer", ""),
+        ("not_evaluable_probability", 1.0, "Input should be less than 1", ""),
+        ("not_evaluable_probability", -0.1, "Input should be greater than or equal to 0", ""),
     ],
 )
 def test_other_values_refused(key: str, value: Any, rule: str, remedy: str) -> None:
@@ -121,6 +127,15 @@ def test_other_values_refused(key: str, value: Any, rule: str, remedy: str) -> N
     assert where == (key,)
     assert said.startswith(rule)
     assert how == remedy
+
+
+def test_no_scan_is_before_the_first_day() -> None:
+    # With both, the first scan may be on day 1.
+    assert read(shift_days=45, window_days=10).shift_days == 45
+    where, said, how = refusal(shift_days=46, window_days=10)
+    assert where == ("shift_days",)
+    assert said.startswith("must be less than the 56 days before the first scan less window_days")
+    assert how == "at most 45"
 
 
 def test_windows_leave_visits_in_order_at_the_shortest_gap() -> None:

@@ -13,7 +13,7 @@ from simulate.runner.pack.hazards import pack_members
 from simulate.runner.pack.members import hazards_by_member
 from simulate.runner.pack.states import pack_transition
 from simulate.runner.pack.values import exp, floats, log
-from simulate.scenario.endpoints import OS, PFS, RESPONSE, TIMES
+from simulate.scenario.endpoints import DISEASE_CONTROL, OS, PFS, RESPONSE, TIMES
 from simulate.scenario.hazards import Hazard
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import (
@@ -23,6 +23,7 @@ from simulate.scenario.resolve import (
     has_states,
     is_assessed,
     n_members,
+    observed_endpoints,
     progression_hazards,
     response_time_hazards,
     strata_cells,
@@ -66,13 +67,14 @@ def pack_course(scenario: Scenario, progression: Progression | None = None) -> C
         by_member = hazards_by_member(scenario, first_endpoints[0])
     deaths = event_hazards(scenario, OS, log=log, exp=exp) if has_both else nobody
     has_response = RESPONSE in endpoints and not in_states
+    has_control = DISEASE_CONTROL in numbers
     times = response_time_hazards(scenario, log=log, exp=exp) if has_response else nobody
     binary = list(scenario.binary_endpoints.values())
     loadings = _loadings(scenario)
     with_response = [endpoint.response_correlation for endpoint in binary]
     built_in = 3 if in_states else 1 + int(has_both) + int(has_response)
     return Course(
-        n_endpoints=built_in + len(binary),
+        n_endpoints=built_in + int(has_control) + len(binary),
         first_event=pack_transition(scenario, STABLE_TO_PROGRESSION)
         if in_states
         else packed(first, by_member),
@@ -86,6 +88,7 @@ def pack_course(scenario: Scenario, progression: Progression | None = None) -> C
         loadings=floats(loadings),
         is_assessed=int(is_assessed(scenario)),
         schedule=_schedule(scenario),
+        disease_control=numbers.get(DISEASE_CONTROL, -1),
         n_binary=len(binary),
         binary_rate=np.array(
             [rates(name) for name in scenario.binary_endpoints], dtype=np.float64
@@ -114,6 +117,8 @@ def _schedule(scenario: Scenario) -> Schedule:
                 chosen.window_days,
                 chosen.missed_probability,
                 chosen.confirm_response,
+                chosen.shift_days,
+                chosen.not_evaluable_probability,
             )
         )
     return new_schedule(arms)
@@ -121,13 +126,18 @@ def _schedule(scenario: Scenario) -> Schedule:
 
 def endpoint_numbers(scenario: Scenario) -> dict[str, int]:
     """Row of each endpoint in the engine's arrays; row 0 is the first event, if there is one."""
-    endpoints = endpoints_of(scenario)
+    binary = list(scenario.binary_endpoints)
+    endpoints = [name for name in endpoints_of(scenario) if name not in binary]
+    has_control = DISEASE_CONTROL in observed_endpoints(scenario)
     if has_states(scenario):
-        binary = {name: 3 + i for i, name in enumerate(scenario.binary_endpoints)}
-        return {name: n for name, n in ROWS_OF_STATES.items() if name in endpoints} | binary
+        rows = {name: n for name, n in ROWS_OF_STATES.items() if name in endpoints}
+        others = [*([DISEASE_CONTROL] if has_control else []), *binary]
+        return rows | {name: len(ROWS_OF_STATES) + i for i, name in enumerate(others)}
+    if has_control:
+        endpoints.append(DISEASE_CONTROL)
     # Without PFS and OS, row 0 is that of an event that never happens.
     first = 0 if set(TIMES) & set(endpoints) else 1
-    return {name: first + i for i, name in enumerate(endpoints)}
+    return {name: first + i for i, name in enumerate([*endpoints, *binary])}
 
 
 def _loadings(scenario: Scenario) -> tuple[float, float, float, float, float]:

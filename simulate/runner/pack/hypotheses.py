@@ -13,6 +13,7 @@ from simulate.engine.hypotheses import ESTIMATE_ODDS_RATIO
 from simulate.runner.pack.course import endpoint_numbers
 from simulate.runner.pack.values import floats, integers
 from simulate.scenario.binary_tests import ExactBinomialTest, ProportionsTest
+from simulate.scenario.endpoints import DURATION_OF_RESPONSE, TIME_TO_RESPONSE
 from simulate.scenario.hypotheses import ArmEstimate, Hypothesis, Test
 from simulate.scenario.models import Scenario
 from simulate.scenario.survival_tests import (
@@ -42,6 +43,14 @@ ESTIMATES = {
     "survival": engine.ESTIMATE_OF_SURVIVAL,
     "rmst": engine.ESTIMATE_OF_RESTRICTED_MEAN,
     "rate": engine.ESTIMATE_OF_RATE,
+    "last_survival": engine.ESTIMATE_OF_LAST_SURVIVAL,
+    "share_event_free": engine.ESTIMATE_OF_SHARE_EVENT_FREE,
+    "minimum": engine.ESTIMATE_OF_MINIMUM,
+    "maximum": engine.ESTIMATE_OF_MAXIMUM,
+}
+ENDPOINTS_OF_RESPONDERS = {
+    DURATION_OF_RESPONSE: engine.ENDPOINT_DURATION_OF_RESPONSE,
+    TIME_TO_RESPONSE: engine.ENDPOINT_TIME_TO_RESPONSE,
 }
 NO_WEIGHTS = (engine.WEIGHTS_NONE, 0.0, 0.0)
 Component = tuple[int, float, float]
@@ -62,7 +71,7 @@ class _Packed(NamedTuple):
 def pack_hypotheses(scenario: Scenario) -> Hypotheses:
     """Arrays of the hypotheses, followed by the estimates."""
     arms = list(scenario.arms)
-    numbers = endpoint_numbers(scenario)
+    numbers = endpoint_numbers(scenario) | ENDPOINTS_OF_RESPONDERS
     chosen: list[Hypothesis | ArmEstimate] = [
         *scenario.hypotheses.values(),
         *scenario.estimates.values(),

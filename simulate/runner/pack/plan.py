@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulate.engine import arrays as engine
-from simulate.engine.arrays import FloatArray, IntArray, Plan
+from simulate.engine.arrays import FloatArray, Hypotheses, IntArray, Plan
 from simulate.runner.pack.accrual import accrual_steps, evenly_spaced_entries
 from simulate.runner.pack.course import Progression, pack_course
 from simulate.runner.pack.hazards import pack_hazards
@@ -23,7 +23,7 @@ from simulate.runner.pack.looks import Nodes
 from simulate.runner.pack.states import pack_states
 from simulate.runner.pack.values import exp, floats, integers, inverse, log
 from simulate.scenario.comparisons import Comparison, arms_of, planned, planned_comparisons
-from simulate.scenario.endpoints import TIMES
+from simulate.scenario.endpoints import OF_RESPONDERS, TIMES
 from simulate.scenario.hypotheses import Hypothesis
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import dropout_hazards, has_states, n_members, strata_cells
@@ -63,6 +63,7 @@ def pack(scenario: Scenario, progression: Progression | None = None) -> Plan:
         n_patients=scenario.accrual.patients,
         n_arms=len(arms),
         n_strata=len(cells),
+        stratum_bits=(len(cells) - 1).bit_length(),
         arrivals=engine.POISSON if poisson else engine.EVENLY_SPACED,
         fixed_entry=floats([] if poisson else evenly_spaced_entries(scenario.accrual)),
         accrual_start=floats(starts),
@@ -88,14 +89,27 @@ def pack(scenario: Scenario, progression: Progression | None = None) -> Plan:
         row_look=integers(c.analysis_number for c in comparisons),
         row_hypothesis=integers(c.hypothesis_number for c in comparisons),
         row_counts=_first_of(row.counts for row in needs),
-        row_sorts=integers(int(order != before) for order, before in orders),
-        row_merges=integers(int(_is_merged(scenario, *pair)) for pair in orders),
+        row_sorts=integers(int(_patients(order) != _patients(before)) for order, before in orders),
+        row_arranges=integers(int(order != before) for order, before in orders),
         row_scans=scans,
         row_weighs=_first_of(row.weighs for row in needs),
         row_draws_curves=curves,
         hypotheses=hypotheses,
         needs_months=int(bool((hypotheses.weight_kind == engine.WEIGHTS_MODEST_BY_MONTH).any())),
+        curves_until=_curves_until(hypotheses),
     )
+
+
+def _curves_until(hypotheses: Hypotheses) -> float:
+    """Last month at which any test or estimate needs a Kaplan-Meier curve.
+
+    Infinite for a median, and for what is read off the end of a curve.
+
+    Months of other tests may make it later than that.
+    """
+    if np.isin(hypotheses.kind, engine.ESTIMATES_OF_WHOLE_CURVES).any():
+        return math.inf
+    return float(max(hypotheses.months, default=0.0))
 
 
 class Order(NamedTuple):
@@ -123,7 +137,7 @@ def _needs(scenario: Scenario, row: Comparison) -> _Needs:
     months = chosen if test is None else test
     arms, endpoint = arms_of(chosen), chosen.endpoint
     counts = (row.analysis, endpoint, arms, getattr(months, "minimum_follow_up_months", None))
-    of_times = endpoint in TIMES
+    of_times = endpoint in (*TIMES, *OF_RESPONDERS)
     of_curves = of_times and (test is None or isinstance(test, OfCurves))
     order = Order(row.analysis, endpoint, arms, test is not None and test.stratified)
     is_weighted = isinstance(test, WeightedLogrankTest | MaxComboTest)
@@ -158,17 +172,9 @@ def _row_orders(
     return found
 
 
-def _is_merged(scenario: Scenario, order: Order | None, before: Order | None) -> bool:
-    """Whether two strata in order can be merged: those of one test of the only two arms."""
-    return (
-        order is not None
-        and before is not None
-        and order[:3] == before[:3]
-        and before.stratified
-        and not order.stratified
-        and len(order.arms) == len(scenario.arms) == 2
-        and len(strata_cells(scenario)) == 2
-    )
+def _patients(order: Order | None) -> Order | None:
+    """An order but for the strata: these are picked out of one order of all."""
+    return order and order._replace(stratified=False)
 
 
 def _upper_limits(prevalences: Sequence[float]) -> FloatArray:
