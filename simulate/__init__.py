@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from simulate.api import (
         Cohort,
         Shard,
+        assurance,
         calibrate,
         cohorts,
         load_evidence,
@@ -32,12 +33,14 @@ if TYPE_CHECKING:
         SimulateError,
         StoreError,
     )
+    from simulate.results.assurance import Assurance
     from simulate.results.result import Result
     from simulate.scenario.models import Scenario
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Assurance": "simulate.results.assurance",
     "Calibration": "simulate.calibration.calibrate",
     "CalibrationError": "simulate.errors",
     "Cohort": "simulate.api",
@@ -50,6 +53,7 @@ _HOMES = {
     "Shard": "simulate.api",
     "SimulateError": "simulate.errors",
     "StoreError": "simulate.errors",
+    "assurance": "simulate.api",
     "calibrate": "simulate.api",
     "cohorts": "simulate.api",
     "load_evidence": "simulate.api",
@@ -63,6 +67,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Assurance",
     "Calibration",
     "CalibrationError",
     "Cohort",
@@ -75,6 +80,7 @@ __all__ = [
     "Shard",
     "SimulateError",
     "StoreError",
+    "assurance",
     "calibrate",
     "cohorts",
     "load_evidence",

@@ -164,6 +164,12 @@ def operating_characteristics(scenario: Scenario, tallies: Tallies) -> list[Row]
     return rows
 
 
+def power_given_truth(scenario: Scenario, tallies: Tallies, hypothesis: str) -> Spread:
+    """Probability of rejecting a hypothesis by the end, over all truths and given each."""
+    strata = tuple(member_strata(scenario).values())
+    return _rejected_by(tallies, strata, hypothesis, scenario.hypotheses[hypothesis].analyses)
+
+
 def _chance(tallies: Tallies, strata: Strata, key: Key) -> Spread:
     """How often something happens, among all trials; over the truths, where there are several."""
     by_member = key._replace(quantity=key.quantity + BY_MEMBER)

@@ -20,6 +20,7 @@ from simulate.scenario.models import (
     Stopping,
 )
 from simulate.scenario.pieces import read_pieces
+from simulate.scenario.plug_in import PlugIn
 from simulate.scenario.reading import Reading
 from simulate.scenario.uncertainty import DEFAULT_MEMBERS, uncertainty_of
 
@@ -48,6 +49,7 @@ class Draft:
     hypotheses: dict[str, Hypothesis | None] | None
     estimates: dict[str, ArmEstimate | None] | None
     stopping: Stopping | None
+    plug_in: dict[str, PlugIn | None] | None
     simulation: Simulation | None
 
 
