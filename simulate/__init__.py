@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from simulate.api import (
         Cohort,
         Shard,
+        assurance,
         calibrate,
         cohorts,
         load_evidence,
@@ -33,12 +34,14 @@ if TYPE_CHECKING:
         SimulateError,
         StoreError,
     )
+    from simulate.results.assurance import Assurance
     from simulate.results.result import Result
     from simulate.scenario.models import Scenario
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Assurance": "simulate.results.assurance",
     "Calibration": "simulate.calibration.calibrate",
     "CalibrationError": "simulate.errors",
     "Cohort": "simulate.api",
@@ -51,6 +54,7 @@ _HOMES = {
     "Shard": "simulate.api",
     "SimulateError": "simulate.errors",
     "StoreError": "simulate.errors",
+    "assurance": "simulate.api",
     "calibrate": "simulate.api",
     "cohorts": "simulate.api",
     "load_evidence": "simulate.api",
@@ -65,6 +69,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Assurance",
     "Calibration",
     "CalibrationError",
     "Cohort",
@@ -77,6 +82,7 @@ __all__ = [
     "Shard",
     "SimulateError",
     "StoreError",
+    "assurance",
     "calibrate",
     "cohorts",
     "load_evidence",

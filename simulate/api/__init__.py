@@ -1,5 +1,6 @@
 """The public functions: they put the rooms together."""
 
+from simulate.api.assurance import assurance
 from simulate.api.blocks import Counts, expected_bytes
 from simulate.api.calibrate import calibrate, recover, trials_of_recovery, write_ensemble
 from simulate.api.cohorts import Cohort, cohorts
@@ -14,6 +15,7 @@ __all__ = [
     "Counts",
     "Shard",
     "Verified",
+    "assurance",
     "calibrate",
     "check_shard",
     "cohorts",

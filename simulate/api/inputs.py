@@ -100,7 +100,7 @@ def with_simulation(scenario: Scenario, trials: int | None, seed: int | None) ->
     ]
     if problems:
         raise ScenarioError(problems)
-    simulation = Simulation(trials=int(trials), seed=int(seed))
+    simulation = Simulation(trials=int(trials), seed=int(seed), members=chosen.members)
     return scenario.model_copy(update={"simulation": simulation})
 
 

@@ -13,6 +13,7 @@ import sys
 import click
 
 from simulate import __version__
+from simulate.cli.assurance import assurance
 from simulate.cli.calibrate import calibrate
 from simulate.cli.check import check, schema
 from simulate.cli.common import InterruptedRun
@@ -39,6 +40,7 @@ def cli(context: click.Context) -> None:
 COMMANDS = (
     run,
     check,
+    assurance,
     calibrate,
     status,
     show,

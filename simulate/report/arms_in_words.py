@@ -15,7 +15,8 @@ from simulate.scenario.endpoints import TIMES, Binary
 from simulate.scenario.latent import is_observed
 from simulate.scenario.marginal_effects import START, MarginalEffect, marginal_effects
 from simulate.scenario.models import Scenario
-from simulate.scenario.resolve import event_hazards
+from simulate.scenario.resolve import endpoint_tables, event_hazards, n_members, own_median
+from simulate.scenario.uncertainty import STANDARD_NORMAL, Uncertainty
 
 
 def arms_in_words(scenario: Scenario) -> Iterator[str]:
@@ -49,16 +50,37 @@ def _times(scenario: Scenario, arm: str, endpoint: str) -> Iterator[str]:
     for entry in table.by_stratum.values():
         where = stratum_text(entry.stratum)
         yield f"    where {where}: {definition_text(entry)}{status_text(entry.status)}"
+    uncertain = getattr(table, "uncertainty", None)
+    if uncertain is not None:
+        yield f"    {_uncertainty_text(scenario, arm, endpoint, uncertain)}"
+    discount = scenario.arms[arm].discount
+    if discount is not None:
+        yield f"    hazard divided by {number(discount)}"
     hazards = event_hazards(scenario, endpoint)[arm]
     medians = {number(float(hazard.quantile(0.5)), 4) for hazard in hazards}
     if is_observed(table):
         latent = " or ".join(sorted(medians))
         yield f"    as seen through the scans; latent median {latent} months{_range(scenario, arm)}"
-    elif len(medians) == 1 and (getattr(table, "median_months", None) is None or _changed(table)):
+    elif len(medians) == 1 and (
+        getattr(table, "median_months", None) is None or _changed(table) or discount is not None
+    ):
         yield f"    median {medians.pop()} months"
     for effect, cells in marginal_effects(scenario, endpoint).items():
         if effect.arm == arm:
             yield f"    {_marginal_text(effect, [cell for cell in cells if cell])}"
+
+
+def _uncertainty_text(scenario: Scenario, arm: str, endpoint: str, found: Uncertainty) -> str:
+    """Distribution of an arm's median over the truths, and how many there are."""
+    median = own_median(endpoint_tables(scenario, endpoint)[arm], math.log, math.exp)
+    quantile = STANDARD_NORMAL.inv_cdf(0.5 + 0.5 * found.interval_level)
+    low = median * math.exp(-quantile * found.sd_on("shorter", median))
+    high = median * math.exp(quantile * found.sd_on("longer", median))
+    return (
+        f"uncertain: in {n_members(scenario):,} truths, by trial in turn, a median of "
+        f"{number(median, 4)} months, {100.0 * found.interval_level:g}% from {number(low, 4)} to "
+        f"{number(high, 4)}{status_text(found.status)}"
+    )
 
 
 def _range(scenario: Scenario, arm: str) -> str:

@@ -31,6 +31,7 @@ from simulate.scenario.effects import null_holds
 from simulate.scenario.endpoints import DISEASE_CONTROL, OF_RESPONDERS, TIMES
 from simulate.scenario.hypotheses import ArmEstimate
 from simulate.scenario.models import Scenario
+from simulate.scenario.resolve import n_members
 
 FAILURES = (
     ("look_skipped", "look not held"),
@@ -80,6 +81,38 @@ def headline(result: Result, hypothesis: str) -> str:
     name = hypothesis_name(result.scenario, hypothesis)
     power = with_error(result.power(hypothesis))
     return f"{name}: {rejection_name(result.scenario, hypothesis)} {power}"
+
+
+def assurance_text(result: Result, hypothesis: str) -> Iterator[str]:
+    """Where the error of an assurance comes from, and the power given each truth."""
+    members = n_members(result.scenario)
+    if members == 1:
+        return
+
+    def value(measure: str) -> str:
+        return with_error(result.estimate(measure, hypothesis))
+
+    between, within, deviation = (
+        result.estimate(measure, hypothesis).value
+        for measure in (
+            "assurance_between_se",
+            "assurance_within_se",
+            "conditional_power_sd",
+        )
+    )
+    yield f"over {members:,} truths, which the trials take in turn"
+    if math.isnan(within):
+        yield "too few trials to tell truths apart: none has two"
+        return
+    yield f"of its error, {between:.4f} because of so many truths, {within:.4f} of so many trials"
+    if deviation == 0.0:
+        yield "given the truth: no difference between truths beyond the noise of their trials"
+        return
+    low, middle, high = (value(f"conditional_power_{q}") for q in ("p05", "median", "p95"))
+    yield (
+        f"given the truth: median {middle}, 5% quantile {low}, 95% quantile {high}; at least 0.8 "
+        f"in {value('conditional_power_above_80')} of the truths"
+    )
 
 
 def estimate_headline(result: Result, estimate: str) -> str:
@@ -142,9 +175,11 @@ def partial_text(result: Result) -> str:
 def rejection_name(scenario: Scenario, hypothesis: str) -> str:
     """What the rejection probability of a hypothesis is called under the scenario's assumptions.
 
-    A type I error if the null hypothesis holds.
+    A type I error if the null hypothesis holds, in all truths; assurance where there are several.
     """
-    return "type I error" if null_holds(scenario, hypothesis) else "power"
+    if null_holds(scenario, hypothesis):
+        return "type I error"
+    return "power" if n_members(scenario) == 1 else "assurance"
 
 
 def with_error(estimate: Estimate, digits: int = 4) -> str:
@@ -263,9 +298,11 @@ def notes(result: Result) -> Iterator[str]:
     for name, hypothesis in scenario.hypotheses.items():
         about_ratio = hypothesis.test.effect in {"log_hazard_ratio", "none"}
         if about_ratio and constant_log_hazard_ratio(scenario, name) is None:
+            why = "it changes with time or by stratum"
+            why = why if n_members(scenario) == 1 else "trials have many truths"
             yield (
-                f"{name}: no single true hazard ratio (it changes with time or by stratum), so no "
-                "bias, coverage or closed-form power."
+                f"{name}: no single true hazard ratio ({why}), so no bias, coverage or closed-form "
+                "power."
             )
     if any(twin.flagged for twin in result.twins):
         yield (

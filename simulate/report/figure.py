@@ -11,6 +11,7 @@ import numpy as np
 from simulate.design.expected import expected_counts
 from simulate.errors import Problem, ScenarioError, SimulateError
 from simulate.report.contents import EFFECTS, rejection_name
+from simulate.report.power_figure import draw_powers
 from simulate.report.words import analysis_name, arm_name, endpoint_name, hypothesis_name
 from simulate.results.characteristics import OVERALL
 from simulate.results.closed_forms import maximum_follow_up, trial_accrual, trial_groups
@@ -23,7 +24,7 @@ from simulate.scenario.effects import arm_rate, null_value
 from simulate.scenario.endpoints import OBSERVED, TIMES
 from simulate.scenario.hypotheses import Hypothesis
 from simulate.scenario.models import Scenario
-from simulate.scenario.resolve import has_states
+from simulate.scenario.resolve import has_states, n_members
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +73,7 @@ def draw(result: Result, path: str) -> None:
 
     Left: the estimated hazard ratios (z where none was estimated) at each trial's last look, by
     whether it rejected the hypothesis. Right: expected events over calendar time, with the middle
-    90% of the simulated months of each look.
+    90% of the simulated months of each look; with many truths, the power given each instead.
 
     Raises
     ------
@@ -90,7 +91,10 @@ def draw(result: Result, path: str) -> None:
         axes = figure.subplots(len(names), 2, squeeze=False)
         for row, name in zip(axes, names, strict=True):
             _draw_estimates(result, name, row[0])
-            _draw_events(result, name, row[1])
+            if n_members(result.scenario) > 1:
+                draw_powers(result, name, row[1])
+            else:
+                _draw_events(result, name, row[1])
         figure.suptitle(result.scenario.title, fontsize=11)
         try:
             metadata = {"Date": None} if path.lower().endswith(".svg") else {}

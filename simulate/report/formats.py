@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from simulate.report.contents import (
     METHODS,
+    assurance_text,
     estimate_headline,
     headline,
     notes,
@@ -106,6 +107,8 @@ def _hypothesis(result: Result, hypothesis: str) -> Iterator[str]:
     scenario = result.scenario
     yield f"## {_text(headline(result, hypothesis))}"
     yield ""
+    for line in assurance_text(result, hypothesis):
+        yield f"- {_text(line)}"
     yield f"- {_text(f'{hypothesis}: {tested_text(scenario, hypothesis)}')}"
     yield f"- {_text(rule_text(scenario, hypothesis))}"
     if len(scenario.analyses) > 1:

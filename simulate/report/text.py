@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from simulate.report.contents import (
     METHODS,
+    assurance_text,
     estimate_headline,
     headline,
     notes,
@@ -31,7 +32,7 @@ from simulate.results.characteristics import ALL, ANY, OVERALL
 from simulate.results.closed_forms import ExpectedLook, closed_form_power, expected_looks
 from simulate.results.result import Result
 from simulate.scenario.models import Scenario
-from simulate.scenario.resolve import has_states, is_assessed, times_of
+from simulate.scenario.resolve import has_states, is_assessed, times_of, uncertain_tables
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -87,6 +88,8 @@ def _print_hypothesis(result: Result, hypothesis: str, console: Console) -> None
     """Print the headline of a hypothesis, its test, and a row a figure, a column a look."""
     scenario = result.scenario
     say(console, headline(result, hypothesis), "bold green")
+    for line in assurance_text(result, hypothesis):
+        say(console, line)
     say(console, f"{hypothesis}: {tested_text(scenario, hypothesis)}")
     say(console, rule_text(scenario, hypothesis))
     several = len(scenario.analyses) > 1
@@ -158,6 +161,8 @@ def _print_expectations(scenario: Scenario, console: Console) -> None:
     print_columns(console, labels, columns)
     if is_assessed(scenario):
         say(console, "of latent events: scans show progression later")
+    if uncertain_tables(scenario):
+        say(console, "of uncertain arms: with their own figures, the medians of their truths")
     if not all(look.fixed for look in looks):
         say(console, "approximate: the month at which the expected events reach the number, or so")
     if not all(look.typical for look in looks):
@@ -184,8 +189,8 @@ def _closed_form_line(scenario: Scenario, hypothesis: str) -> str:
     if power is None:
         return (
             f"{hypothesis}: no closed-form power (not a plain log-rank test, no single hazard "
-            "ratio, an uncertain look or one that adds no events, or another hypothesis that can "
-            "stop the trial)."
+            "ratio, an uncertain look or one that adds no events, another hypothesis that can stop "
+            "the trial, or uncertain arms)."
         )
     looks = scenario.hypotheses[hypothesis].analyses
     by_look = ", ".join(f"{value:.4f} by {look}" for value, look in zip(power, looks, strict=True))

@@ -8,8 +8,17 @@ from typing import NamedTuple
 
 from simulate.results.estimates import Estimate, Moments, Share, WholeMoments
 from simulate.results.measured import COX, MeasuredEffect, measured_effect
-from simulate.results.quantiles import Bins, Values
+from simulate.results.members import (
+    MemberShares,
+    Spread,
+    one_truth,
+    quantiles_given_truth,
+    share_of_truths_above,
+    spread_of,
+)
+from simulate.results.quantiles import Bins, IntArray, Values
 from simulate.results.tallies import (
+    BY_MEMBER,
     EVERY_TRIAL,
     FATES,
     LAST_OF_HYPOTHESIS,
@@ -20,6 +29,7 @@ from simulate.results.tallies import (
     Tallies,
     fates_of,
 )
+from simulate.runner.pack.members import member_strata
 from simulate.scenario.comparisons import planned
 from simulate.scenario.models import Scenario
 
@@ -28,6 +38,7 @@ ANY = "any"
 ALL = "all"
 COUNTED = ("patients", "events", "dropouts")
 LOOK_QUANTILES = ((0.05, "q05"), (0.5, "q50"), (0.95, "q95"))
+POWER_QUANTILES = ((0.05, "p05"), (0.25, "p25"), (0.5, "median"), (0.75, "p75"), (0.95, "p95"))
 # Fates of the trials that count under each condition of a row.
 CONDITIONS = {
     "all": FATES,
@@ -70,6 +81,8 @@ class Row(NamedTuple):
 
 
 Measured = tuple[str, Estimate]
+Strata = tuple[IntArray, ...]
+"""Strata of the members, for each distribution that they are stratified quantiles of."""
 
 
 class _Trials(NamedTuple):
@@ -114,6 +127,7 @@ def operating_characteristics(scenario: Scenario, tallies: Tallies) -> list[Row]
         By hypothesis; first overall, then by analysis.
     """
     rows = []
+    strata = tuple(member_strata(scenario).values())
 
     def add(hypothesis: str, analysis: str, condition: str, found: Iterable[Measured]) -> None:
         for measure, estimate in found:
@@ -126,13 +140,15 @@ def operating_characteristics(scenario: Scenario, tallies: Tallies) -> list[Row]
         looks = tuple(chosen.analyses)
         is_tested = name in scenario.hypotheses
         if is_tested:
-            add(name, OVERALL, "all", _rejected_by(tallies, name, looks, "rejection_probability"))
+            found = _rejected_by(tallies, strata, name, looks)
+            add(name, OVERALL, "all", [("rejection_probability", found.estimate)])
+            add(name, OVERALL, "all", _assurance(found))
         by_end = tuple(fate for fate in BY_END if fate in possible)
         add(name, OVERALL, "all", _data(_Trials(tallies, name, looks, by_end)))
         measured = measured_effect(scenario, name)
         for number, analysis in enumerate(looks):
-            shown = _probabilities(tallies, name, looks[: number + 1], is_tested=is_tested)
-            add(name, analysis, "all", shown)
+            upto = looks[: number + 1]
+            add(name, analysis, "all", _probabilities(tallies, strata, name, upto, is_tested))
             for condition, fates in conditions.items():
                 trials = _Trials(tallies, name, (analysis,), fates)
                 add(name, analysis, condition, _data(trials))
@@ -141,35 +157,69 @@ def operating_characteristics(scenario: Scenario, tallies: Tallies) -> list[Row]
                 add(name, analysis, condition, _effect(trials, measured))
     if len(scenario.hypotheses) > 1:
         for several in (ANY, ALL):
-            measure = "rejection_probability"
-            key = Key(several, OVERALL, measure, EVERY_TRIAL)
-            add(several, OVERALL, "all", [(measure, tallies.over(Share, [key]).estimate())])
+            key = Key(several, OVERALL, "rejection_probability", EVERY_TRIAL)
+            found = _chance(tallies, strata, key)
+            add(several, OVERALL, "all", [("rejection_probability", found.estimate)])
+            add(several, OVERALL, "all", _assurance(found))
     return rows
 
 
+def power_given_truth(scenario: Scenario, tallies: Tallies, hypothesis: str) -> Spread:
+    """Probability of rejecting a hypothesis by the end, over all truths and given each."""
+    strata = tuple(member_strata(scenario).values())
+    return _rejected_by(tallies, strata, hypothesis, scenario.hypotheses[hypothesis].analyses)
+
+
+def _chance(tallies: Tallies, strata: Strata, key: Key) -> Spread:
+    """How often something happens, among all trials; over the truths, where there are several."""
+    by_member = key._replace(quantity=key.quantity + BY_MEMBER)
+    if by_member in tallies:
+        return spread_of(tallies.over(MemberShares, [by_member]), strata)
+    return one_truth(tallies.over(Share, [key]))
+
+
 def _rejected_by(
-    tallies: Tallies, hypothesis: str, looks: tuple[str, ...], measure: str
-) -> Iterator[Measured]:
+    tallies: Tallies, strata: Strata, hypothesis: str, looks: tuple[str, ...]
+) -> Spread:
     """How often a hypothesis is rejected by the last of some looks: a trial does so once."""
+    by_now = Key(hypothesis, looks[-1], "cumulative_rejection_probability", EVERY_TRIAL)
+    if by_now._replace(quantity=by_now.quantity + BY_MEMBER) in tallies:
+        return _chance(tallies, strata, by_now)
     quantity = "first_rejection_probability"
     firsts = [tallies.over(Share, [Key(hypothesis, look, quantity, EVERY_TRIAL)]) for look in looks]
-    share = Share(sum(first.successes for first in firsts), firsts[-1].n_trials)
-    yield measure, share.estimate()
+    return one_truth(Share(sum(first.successes for first in firsts), firsts[-1].n_trials))
+
+
+def _assurance(found: Spread) -> Iterator[Measured]:
+    """The rejection probability over truths, the parts of its error, and given each truth."""
+    if found.n_members < 2:
+        return
+    n_trials = found.estimate.n_trials
+    yield "assurance", found.estimate
+    yield "assurance_between_se", Estimate(found.between_se, math.nan, n_trials)
+    yield "assurance_within_se", Estimate(found.within_se, math.nan, n_trials)
+    yield "conditional_power_sd", found.sd
+    quantiles = quantiles_given_truth(found, tuple(p for p, _ in POWER_QUANTILES))
+    for (_, name), estimate in zip(POWER_QUANTILES, quantiles, strict=True):
+        yield f"conditional_power_{name}", estimate
+    yield "conditional_power_above_80", share_of_truths_above(found, 0.8)
 
 
 def _probabilities(
-    tallies: Tallies, hypothesis: str, looks: tuple[str, ...], *, is_tested: bool
+    tallies: Tallies, strata: Strata, hypothesis: str, looks: tuple[str, ...], is_tested: bool
 ) -> Iterator[Measured]:
     """How often the last of some looks takes place, rejects, or something did not exist."""
 
     def at_look(measure: str) -> Measured:
         key = Key(hypothesis, looks[-1], measure, EVERY_TRIAL)
-        return measure, tallies.over(Share, [key]).estimate()
+        return measure, _chance(tallies, strata, key).estimate
 
     if is_tested:
         yield at_look("rejection_probability")
         yield at_look("first_rejection_probability")
-        yield from _rejected_by(tallies, hypothesis, looks, "cumulative_rejection_probability")
+        by_now = _rejected_by(tallies, strata, hypothesis, looks)
+        yield "cumulative_rejection_probability", by_now.estimate
+        yield from _assurance(by_now)
     yield at_look("reached_probability")
     yield at_look("look_skipped")
     yield at_look("target_not_reached")

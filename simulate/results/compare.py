@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from simulate.engine.arrays import Statistics
 from simulate.errors import RefusedError, StoreError
-from simulate.results.pairs import Figure, Pairs, RejectionPairs, combined, pairs_of
+from simulate.results.clusters import AnyPairs, ClusteredPairs, clustered_pairs, combined_pairs
+from simulate.results.pairs import Figure, Pairs, RejectionPairs
 from simulate.results.plain import plain_row
 from simulate.results.settings import Setting, settings_that_differ
 from simulate.runner.columns import decode_rows
@@ -19,6 +20,7 @@ from simulate.runner.folder import RunFolder
 from simulate.runner.manifest import SUMMARY
 from simulate.scenario.comparisons import planned_comparisons
 from simulate.scenario.models import Scenario
+from simulate.scenario.resolve import n_members
 
 JSON_VERSION = 1
 MOST_LISTED = 5
@@ -188,7 +190,7 @@ def compare_folders(folder_a: RunFolder, folder_b: RunFolder) -> PairedRuns:
     _refuse_folders(folder_a, folder_b)
     a, b = Side(folder_a, _scenario(folder_a)), Side(folder_b, _scenario(folder_b))
     _refuse_hypotheses(a, b)
-    pairs = reduce(combined, _pairs_by_block(a, b))
+    pairs = reduce(combined_pairs, _pairs_by_block(a, b))
     is_same = a.hashes == b.hashes
     return PairedRuns(
         a=a,
@@ -200,9 +202,9 @@ def compare_folders(folder_a: RunFolder, folder_b: RunFolder) -> PairedRuns:
         unpaired=(*_only_in("a", a, b), *_only_in("b", b, a)),
         differences=tuple(_difference(figure, found, is_same) for figure, found in pairs.items()),
         rejections=tuple(
-            Rejections(*figure, *found)
+            Rejections(*figure, *counts)
             for figure, found in pairs.items()
-            if isinstance(found, RejectionPairs)
+            if isinstance(counts := _unclustered(found), RejectionPairs)
         ),
     )
 
@@ -250,8 +252,20 @@ def _only_in(run: str, side: Side, other: Side) -> list[Unpaired]:
     ]
 
 
-def _pairs_by_block(a: Side, b: Side) -> Iterator[dict[Figure, Pairs]]:
+def _unclustered(found: AnyPairs) -> Pairs:
+    """Pairs without their sums by cluster."""
+    return found.pairs if isinstance(found, ClusteredPairs) else found
+
+
+def _n_clusters(a: Side, b: Side) -> int:
+    """Number of clusters of trials that share no truth with another cluster; 0 for trials alone."""
+    members = [n_members(side.scenario) for side in (a, b)]
+    return math.gcd(*(n for n in members if n > 1))
+
+
+def _pairs_by_block(a: Side, b: Side) -> Iterator[dict[Figure, AnyPairs]]:
     """Pairs of the trials that both have, block by block."""
+    n_clusters = _n_clusters(a, b)
     # Blocks start at the same trials; the shorter run ends with the last one.
     blocks = list(zip(a.folder.planned(), b.folder.planned(), strict=False))
     present_a, present_b = a.folder.present(), b.folder.present()
@@ -259,11 +273,13 @@ def _pairs_by_block(a: Side, b: Side) -> Iterator[dict[Figure, Pairs]]:
     _check_missing(b.folder, [block for _, block in blocks if block not in present_b])
     for block_a, block_b in blocks:
         n_trials = min(block_a.stop, block_b.stop) - block_a.start
-        yield pairs_of(
+        yield clustered_pairs(
             a.scenario,
             _read(a.folder, a.folder.read(present_a[block_a]), n_trials),
             b.scenario,
             _read(b.folder, b.folder.read(present_b[block_b]), n_trials),
+            block_a.start,
+            n_clusters,
         )
 
 
@@ -284,7 +300,7 @@ def _read(folder: RunFolder, data: bytes, n_trials: int) -> Statistics:
     return Statistics(**{name: column[:n_trials] for name, column in statistics._asdict().items()})
 
 
-def _difference(figure: Figure, pairs: Pairs, is_same: bool) -> Difference:
+def _difference(figure: Figure, pairs: AnyPairs, is_same: bool) -> Difference:
     """Row of a figure."""
     a, b, difference, correlation = pairs.estimates()
     # Trials of one scenario and one seed cannot differ, however few they are.

@@ -52,11 +52,13 @@ class KeepRows:
     in_memory: bool
     manifest: Manifest | None = None
 
-    def keep(self, statistics: Statistics) -> Kept:
+    def keep(self, block: Block, statistics: Statistics) -> Kept:
         """Tallies, and rows if they are asked for."""
         tallies = None
         if self.quantiles is not None:
-            tallies = tally(self.scenario, statistics, quantiles=self.quantiles)
+            tallies = tally(
+                self.scenario, statistics, first_trial=block.start, quantiles=self.quantiles
+            )
         return Kept(tallies, statistics if self.in_memory else None)
 
     def encode(self, block: Block, statistics: Statistics, kept: Kept) -> bytes:
@@ -64,11 +66,11 @@ class KeepRows:
         manifest = _given(self.manifest)
         return encode_rows(statistics, block.start, manifest.numbers, manifest.header)
 
-    def decode(self, data: bytes) -> Kept:
+    def decode(self, block: Block, data: bytes) -> Kept:
         """What `keep` would have kept, from a file."""
         if self.quantiles is None and not self.in_memory:
             return Kept(None, None)
-        return self.keep(decode_rows(data, len(_given(self.manifest).numbers)))
+        return self.keep(block, decode_rows(data, len(_given(self.manifest).numbers)))
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,10 @@ class KeepSummary:
     scenario: Scenario
     manifest: Manifest
 
-    def keep(self, statistics: Statistics) -> Kept:
+    def keep(self, block: Block, statistics: Statistics) -> Kept:
         """Tallies."""
-        return Kept(tally(self.scenario, statistics, quantiles="binned"), None)
+        tallies = tally(self.scenario, statistics, first_trial=block.start, quantiles="binned")
+        return Kept(tallies, None)
 
     def encode(self, block: Block, statistics: Statistics, kept: Kept) -> bytes:
         """Tallies as a Parquet file, a row a tally."""
@@ -100,7 +103,7 @@ class KeepSummary:
             pa.table(kept.tallies.to_columns()), self.manifest.header | {"trials": list(block)}
         )
 
-    def decode(self, data: bytes) -> Kept:
+    def decode(self, block: Block, data: bytes) -> Kept:
         """Tallies from a file."""
         columns: dict[str, list[Any]] = decode_table(data).to_pydict()
         return Kept(Tallies.from_columns(columns), None)

@@ -165,10 +165,14 @@ class ValuePairs(NamedTuple):
 Pairs = RejectionPairs | ValuePairs
 
 
-def pairs_of(
+Values = tuple[NDArray[Any], NDArray[Any]]
+"""Values of a figure in A and in B, (n_trials,); whether it rejects, or numbers."""
+
+
+def values_of(
     scenario_a: Scenario, statistics_a: Statistics, scenario_b: Scenario, statistics_b: Statistics
-) -> dict[Figure, Pairs]:
-    """Pair every figure that both runs have, over the same trials.
+) -> Iterator[tuple[Figure, Values]]:
+    """Every figure that both runs have, over the same trials.
 
     Parameters
     ----------
@@ -177,19 +181,21 @@ def pairs_of(
     statistics_a, statistics_b : Statistics
         Arrays of shape (n_trials, n_rows), trial by trial the same patients.
 
-    Returns
-    -------
-    dict of Figure to pairs
+    Yields
+    ------
+    Figure, pair of arrays
         By hypothesis; first overall, then by analysis.
     """
     in_b = dict(_figures(scenario_b, statistics_b))
-    pairs: dict[Figure, Pairs] = {}
     for figure, a in _figures(scenario_a, statistics_a):
         b = in_b.get(figure)
         if b is not None:
-            kind = RejectionPairs if a.dtype == np.bool_ else ValuePairs
-            pairs[figure] = kind.of(a, b)
-    return pairs
+            yield figure, (a, b)
+
+
+def paired(a: NDArray[Any], b: NDArray[Any]) -> Pairs:
+    """Pairs of the values of one figure."""
+    return RejectionPairs.of(a, b) if a.dtype == np.bool_ else ValuePairs.of(a, b)
 
 
 def combined(first: dict[Figure, Pairs], second: dict[Figure, Pairs]) -> dict[Figure, Pairs]:

@@ -8,15 +8,19 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from simulate.results.estimates import Moments, Share, WholeMoments
+from simulate.results.members import MemberShares
 from simulate.results.quantiles import Bins, Values
 from simulate.scenario.models import Scenario
 
-Tally = Share | WholeMoments | Moments | Values | Bins
+Tally = Share | MemberShares | WholeMoments | Moments | Values | Bins
 Kind = TypeVar("Kind", bound=Tally)
 
 
 # Quantiles of binned months are good to half of this.
 BIN_MONTHS = 1.0 / 128.0
+
+# Ending of the quantity of a share by member, beside the share itself.
+BY_MEMBER = "_by_member"
 
 # Conditions. Shares at a look are among all trials.
 EVERY_TRIAL = "all"
@@ -192,6 +196,8 @@ def _plain(entry: Tally) -> tuple[str, list[int], list[float], list[int], list[i
             return "moments", [n_trials], real, [], []
         case Bins():
             return "bins", [], [entry.width], entry.bins.tolist(), entry.counts.tolist()
+        case MemberShares():
+            return "member_shares", [], [], entry.successes.tolist(), entry.trials.tolist()
         case Values():
             raise ValueError("values kept for exact quantiles are not stored: bin them")
 
@@ -211,6 +217,8 @@ def _tally(
             return WholeMoments(*whole)
         case "moments":
             return Moments(*whole, *real)
+        case "member_shares":
+            return MemberShares(np.array(bins, dtype=np.int64), np.array(counts, dtype=np.int64))
         case "bins":
             (width,) = real
             return Bins(width, np.array(bins, dtype=np.int64), np.array(counts, dtype=np.int64))

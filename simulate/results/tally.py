@@ -29,9 +29,11 @@ from simulate.results.decisions import (
 )
 from simulate.results.estimates import Moments, Share, WholeMoments
 from simulate.results.measured import COX, DIFFERENCE, MeasuredEffect, measured_effect
+from simulate.results.members import MemberShares
 from simulate.results.quantiles import Bins, FloatArray, IntArray, Values
 from simulate.results.tallies import (
     BIN_MONTHS,
+    BY_MEMBER,
     EVERY_TRIAL,
     FATES,
     NOT_REJECTED,
@@ -43,6 +45,7 @@ from simulate.results.tallies import (
 )
 from simulate.scenario.comparisons import Comparison, planned_comparisons, rows_of
 from simulate.scenario.models import Scenario
+from simulate.scenario.resolve import n_members
 
 # Of log hazard ratios and of z: a bar of a histogram is many of these wide.
 BIN_ESTIMATES = 1.0 / 1024.0
@@ -67,6 +70,7 @@ def tally(
     scenario: Scenario,
     statistics: Statistics,
     *,
+    first_trial: int = 0,
     quantiles: Literal["exact", "binned"] = "exact",
 ) -> Tallies:
     """Reduce the statistics of a block of trials to what operating characteristics need.
@@ -77,6 +81,8 @@ def tally(
         The design and the assumptions it was simulated under.
     statistics : Statistics
         Arrays of shape (n_trials, n_rows), rows as in `planned_comparisons`.
+    first_trial : int
+        Number of the first of these trials, which are consecutive.
     quantiles : str
         "exact" keeps the calendar month of every look; "binned" counts months in bins of
         `BIN_MONTHS`.
@@ -95,11 +101,16 @@ def tally(
         raise ValueError(f"quantiles must be 'exact' or 'binned', not {quantiles!r}")
     decisions = decide(scenario, statistics)
     comparisons = planned_comparisons(scenario)
+    members = n_members(scenario)
     entries: dict[Key, Tally] = {}
 
     def add(hypothesis: str, analysis: str, condition: str, found: Found) -> None:
         for quantity, entry in found:
             entries[Key(hypothesis, analysis, quantity, condition)] = entry
+
+    def add_shares(hypothesis: str, analysis: str, shares: Iterator[tuple[str, BoolArray]]) -> None:
+        found = _of_shares(shares, first_trial, members)
+        add(hypothesis, analysis, EVERY_TRIAL, found)
 
     for name in (*scenario.hypotheses, *scenario.estimates):
         last = last_row_reached(decisions, comparisons, name)
@@ -107,7 +118,12 @@ def tally(
         for row in rows_of(comparisons, name):
             analysis = comparisons[row].analysis
             at_row = Statistics._make(column[:, row] for column in statistics)
-            add(name, analysis, EVERY_TRIAL, _shares(at_row, decisions, row))
+            add_shares(name, analysis, _shares(at_row, decisions, row))
+            if members > 1 and name in scenario.hypotheses:
+                by_now = _rejected_by(decisions, comparisons, name, row)
+                shares = MemberShares.of(by_now, first_trial, members)
+                quantity = "cumulative_rejection_probability" + BY_MEMBER
+                add(name, analysis, EVERY_TRIAL, iter([(quantity, shares)]))
             for fate, trials in _by_fate(scenario, decisions, comparisons, row, last):
                 add(name, analysis, fate, _data(at_row, trials, quantiles == "exact"))
                 add(name, analysis, fate, _effect(at_row, trials, measured))
@@ -119,8 +135,7 @@ def tally(
     if len(scenario.hypotheses) > 1:
         each = [rejected_by_end(decisions, comparisons, name) for name in scenario.hypotheses]
         for several, joint in ((ANY, np.any(each, axis=0)), (ALL, np.all(each, axis=0))):
-            key = Key(several, OVERALL, "rejection_probability", EVERY_TRIAL)
-            entries[key] = Share.of(joint)
+            add_shares(several, OVERALL, iter([("rejection_probability", joint)]))
     return Tallies(entries)
 
 
@@ -141,14 +156,30 @@ def _by_fate(
         yield name, slice(None) if chosen.all() else np.flatnonzero(chosen)
 
 
-def _shares(at_row: Statistics, decisions: Decisions, row: int) -> Found:
-    """How often a look takes place and rejects, and how often something did not exist."""
-    yield "rejection_probability", Share.of(decisions.crosses[:, row])
-    yield "first_rejection_probability", Share.of(decisions.rejects[:, row])
-    yield "reached_probability", Share.of(decisions.reached[:, row])
-    yield "look_skipped", Share.of((at_row.status & STATUS_LOOK_SKIPPED) != 0)
-    yield "target_not_reached", Share.of((at_row.status & STATUS_TARGET_NOT_REACHED) != 0)
-    yield "no_information", Share.of((at_row.status & STATUS_NO_INFORMATION) != 0)
+def _shares(at_row: Statistics, decisions: Decisions, row: int) -> Iterator[tuple[str, BoolArray]]:
+    """In which trials a look takes place and rejects, and in which something did not exist."""
+    yield "rejection_probability", decisions.crosses[:, row]
+    yield "first_rejection_probability", decisions.rejects[:, row]
+    yield "reached_probability", decisions.reached[:, row]
+    yield "look_skipped", (at_row.status & STATUS_LOOK_SKIPPED) != 0
+    yield "target_not_reached", (at_row.status & STATUS_TARGET_NOT_REACHED) != 0
+    yield "no_information", (at_row.status & STATUS_NO_INFORMATION) != 0
+
+
+def _rejected_by(
+    decisions: Decisions, comparisons: tuple[Comparison, ...], name: str, row: int
+) -> BoolArray:
+    """Trials that have rejected a hypothesis by the look of a row."""
+    rows = [other for other in rows_of(comparisons, name) if other <= row]
+    return np.asarray(decisions.rejects[:, rows].any(axis=1))
+
+
+def _of_shares(shares: Iterator[tuple[str, BoolArray]], first_trial: int, members: int) -> Found:
+    """Count trials; by member, too, where there are several truths."""
+    for quantity, holds in shares:
+        yield quantity, Share.of(holds)
+        if members > 1:
+            yield quantity + BY_MEMBER, MemberShares.of(holds, first_trial, members)
 
 
 def _data(at_row: Statistics, trials: IntArray | slice, exact: bool) -> Found:

@@ -10,7 +10,7 @@ from simulate.results.closed_forms import ExpectedLook, closed_form_power, expec
 from simulate.results.estimates import FEW
 from simulate.scenario.looks import EventTrigger
 from simulate.scenario.models import Scenario
-from simulate.scenario.resolve import has_states, is_assessed, times_of
+from simulate.scenario.resolve import has_states, is_assessed, times_of, uncertain_tables
 
 STANDARD_ERRORS = 4.0
 POWER_TOLERANCE = 0.015
@@ -90,8 +90,8 @@ def twins(scenario: Scenario, rows: Sequence[Row]) -> list[Twin]:
         months of looks at a number of events that is all but sure to come; rejection probabilities
         under one hazard ratio.
     """
-    if has_states(scenario):
-        return []  # closed forms are of the endpoint model
+    if has_states(scenario) or uncertain_tables(scenario):
+        return []  # closed forms are of the endpoint model, and of one truth
     found = {(r.hypothesis, r.analysis, r.measure, r.condition): r for r in rows}
     pairs = []
     for expected in _expectations(scenario):

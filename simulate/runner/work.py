@@ -17,13 +17,13 @@ T = TypeVar("T")
 class Keeper(Protocol[T]):
     """What is kept of a block: in memory, ``T``, and in a file."""
 
-    def keep(self, statistics: Statistics) -> T:
+    def keep(self, block: Block, statistics: Statistics) -> T:
         """What stays in memory."""
 
     def encode(self, block: Block, statistics: Statistics, kept: T) -> bytes:
         """Content of the block's file."""
 
-    def decode(self, data: bytes) -> T:
+    def decode(self, block: Block, data: bytes) -> T:
         """What stays in memory, from the content of the block's file."""
 
 
@@ -99,9 +99,9 @@ class BlockWork(Generic[T]):
             else:
                 if progress:
                     progress(block.stop - block.start)
-                return Done(self.keeper.decode(data), False, "", len(data))
+                return Done(self.keeper.decode(block, data), False, "", len(data))
         statistics = simulate_block(self.plan, self.seed, block, progress)
-        kept = self.keeper.keep(statistics)
+        kept = self.keeper.keep(block, statistics)
         if self.folder is None:
             return Done(kept, True, complaint, 0)
         data = self.keeper.encode(block, statistics, kept)
@@ -111,4 +111,4 @@ class BlockWork(Generic[T]):
     def encoded(self, block: Block) -> bytes:
         """Content that the file of a block should have: simulated again, not read."""
         statistics = simulate_block(self.plan, self.seed, block)
-        return self.keeper.encode(block, statistics, self.keeper.keep(statistics))
+        return self.keeper.encode(block, statistics, self.keeper.keep(block, statistics))

@@ -26,7 +26,7 @@ from simulate.scenario.models import Arm
 from simulate.scenario.progression import Infeasible, latent_progression
 from simulate.scenario.reading import Finding, Path
 from simulate.scenario.references import check_name, check_selector
-from simulate.scenario.resolve import Cell, hazard_in, hazard_of
+from simulate.scenario.resolve import Cell, discounted, hazard_in, hazard_of
 
 # Endpoints that observed ones are made of.
 NEEDED = {
@@ -212,8 +212,11 @@ def check_feasible(draft: Draft, cells: tuple[Cell, ...] | None) -> Iterator[Fin
     }
     seen = set()
     horizon = horizon_of(chosen.horizon_months, draft)
-    for name in arms:
-        pairs = [[hazard_in(tables[e], name, cell.levels) for e in TIMES] for cell in cells]
+    for name, arm in arms.items():
+        pairs = [
+            [discounted(arm, hazard_in(tables[e], name, cell.levels)) for e in TIMES]
+            for cell in cells
+        ]
         for cell, (pfs, os) in zip(cells, pairs, strict=True):
             if (pfs, os) in seen:
                 continue

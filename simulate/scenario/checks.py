@@ -9,7 +9,9 @@ from simulate.scenario.check_arms import check_arms
 from simulate.scenario.check_endpoints import check_endpoints, check_feasible
 from simulate.scenario.check_hypotheses import check_estimates, check_hypotheses, check_stopping
 from simulate.scenario.check_looks import check_analyses
+from simulate.scenario.check_plug_in import check_plug_ins
 from simulate.scenario.check_states import check_states
+from simulate.scenario.check_uncertainty import check_uncertainty
 from simulate.scenario.draft import Draft
 from simulate.scenario.models import Factor, JointPrevalence, Randomisation
 from simulate.scenario.reading import Finding
@@ -36,6 +38,14 @@ def cross_checks(draft: Draft) -> Iterator[Finding]:
     Finding
         What is wrong.
     """
+    wrong = list(_checks(draft))
+    yield from wrong
+    if not wrong:
+        yield from check_plug_ins(draft, _checks)
+
+
+def _checks(draft: Draft) -> Iterator[Finding]:
+    """Check everything but the plug-ins."""
     cells = _known_cells(draft)
     yield from _check_factors(draft)
     if draft.joint_prevalence:
@@ -43,6 +53,7 @@ def cross_checks(draft: Draft) -> Iterator[Finding]:
     wrong = [*check_arms(draft, cells), *check_states(draft), *check_endpoints(draft, cells)]
     yield from wrong
     if not wrong:
+        yield from check_uncertainty(draft, cells or ())
         yield from check_feasible(draft, cells)
     if draft.randomisation is not None:
         yield from _check_randomisation(draft.randomisation, draft)

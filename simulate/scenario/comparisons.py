@@ -10,7 +10,15 @@ from simulate.scenario.endpoints import TIMES
 from simulate.scenario.hazards import constant_hazard_ratio
 from simulate.scenario.hypotheses import ArmEstimate, Hypothesis
 from simulate.scenario.models import Scenario
-from simulate.scenario.resolve import event_hazards, has_states
+from simulate.scenario.resolve import (
+    chain_in,
+    endpoint_tables,
+    event_hazards,
+    has_states,
+    is_uncertain,
+    strata_cells,
+    uncertain_tables,
+)
 
 
 class Comparison(NamedTuple):
@@ -71,12 +79,25 @@ def critical_values(scenario: Scenario, hypothesis: str) -> dict[str, float]:
 def constant_log_hazard_ratio(scenario: Scenario, hypothesis: str) -> float | None:
     """Log hazard ratio that a hypothesis's test and estimate are about, if there is one.
 
-    There is one if two arms are compared in a time to an event, the hazard ratio is the same at all
-    times and in all strata, and besides it is 1, or the test is stratified, or all strata have one
-    control hazard: otherwise the hazard ratio over all patients changes with time.
+    There is one if two arms are compared in a time to an event of which they are not uncertain, the
+    hazard ratio is the same at all times and in all strata, and besides it is 1, or the test is
+    stratified, or all strata have one control hazard: otherwise the hazard ratio over all patients
+    changes with time.
+    """
+    if is_uncertain(scenario, scenario.hypotheses[hypothesis].endpoint):
+        return None
+    return log_hazard_ratio_in_all_truths(scenario, hypothesis)
+
+
+def log_hazard_ratio_in_all_truths(scenario: Scenario, hypothesis: str) -> float | None:
+    """The same where arms are uncertain, if every truth has the same log hazard ratio.
+
+    So it is if both arms are relative to one that is uncertain.
     """
     chosen = scenario.hypotheses[hypothesis]
     if chosen.arms.control is None or chosen.endpoint not in TIMES or has_states(scenario):
+        return None
+    if not _share_truths(scenario, chosen):
         return None
     hazards = event_hazards(scenario, chosen.endpoint)
     experimental = hazards[chosen.arms.experimental]
@@ -89,3 +110,16 @@ def constant_log_hazard_ratio(scenario: Scenario, hypothesis: str) -> float | No
     if not chosen.test.stratified and len(set(control)) > 1 and abs(log_hr) > 1e-12:
         return None
     return log_hr
+
+
+def _share_truths(scenario: Scenario, chosen: Hypothesis) -> bool:
+    """Whether what is uncertain of one arm is so of both, in every cell."""
+    uncertain = {arm for arm, endpoint in uncertain_tables(scenario) if endpoint == chosen.endpoint}
+    if not uncertain:
+        return True
+    tables = endpoint_tables(scenario, chosen.endpoint)
+    bases = (
+        {chain_in(tables, arm, cell.levels)[-1] for arm in chosen.arms.names}
+        for cell in strata_cells(scenario)
+    )
+    return all(len(of_cell) == 1 or not of_cell & uncertain for of_cell in bases)

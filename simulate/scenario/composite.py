@@ -49,6 +49,10 @@ class Composite:
         """Return the same with every conditional hazard multiplied by ``ratio``."""
         return replace(self, hazards=tuple(hazard.times(ratio) for hazard in self.hazards))
 
+    def stretched(self, factor: float) -> Composite:
+        """Return the same with every time ``factor`` times as long."""
+        return replace(self, hazards=tuple(hazard.stretched(factor) for hazard in self.hazards))
+
     def times_from(self, starts_months: tuple[float, ...], ratios: tuple[float, ...]) -> Composite:
         """Return the same with conditional hazards times ``ratios[j]`` from each start on."""
         changed = (hazard.times_from(starts_months, ratios) for hazard in self.hazards)

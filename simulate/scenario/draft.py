@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from simulate.scenario.assessments import Assessments
-from simulate.scenario.endpoints import BinaryEndpoint, Correlations
+from simulate.scenario.endpoints import TIMES, BinaryEndpoint, Correlations
 from simulate.scenario.hypotheses import ArmEstimate, Hypothesis
 from simulate.scenario.looks import Analysis
 from simulate.scenario.models import (
@@ -20,7 +20,9 @@ from simulate.scenario.models import (
     Stopping,
 )
 from simulate.scenario.pieces import read_pieces
+from simulate.scenario.plug_in import PlugIn
 from simulate.scenario.reading import Reading
+from simulate.scenario.uncertainty import DEFAULT_MEMBERS, uncertainty_of
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Draft:
     hypotheses: dict[str, Hypothesis | None] | None
     estimates: dict[str, ArmEstimate | None] | None
     stopping: Stopping | None
+    plug_in: dict[str, PlugIn | None] | None
     simulation: Simulation | None
 
 
@@ -102,13 +105,25 @@ def fill_defaults(draft: Draft) -> Draft:
         randomisation = _filled_randomisation(
             randomisation, tuple(draft.arms or ()), bool(draft.strata)
         )
+    simulation = draft.simulation
+    if simulation is not None and simulation.members is None and _needs_members(draft):
+        simulation = simulation.model_copy(update={"members": DEFAULT_MEMBERS})
     return replace(
         draft,
+        simulation=simulation,
         hypotheses=hypotheses,
         estimates=estimates,
         stopping=stopping,
         randomisation=randomisation,
     )
+
+
+def _needs_members(draft: Draft) -> bool:
+    """Whether arms are uncertain, and no ensemble says how many truths there are."""
+    arms = [arm for arm in (draft.arms or {}).values() if arm is not None]
+    states = [arm.states for arm in arms if arm.states is not None]
+    is_uncertain = any(uncertainty_of(arm, e) is not None for arm in arms for e in TIMES)
+    return is_uncertain and not any(s.ensemble is not None or s.members for s in states)
 
 
 def _filled_randomisation(

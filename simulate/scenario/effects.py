@@ -8,7 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from simulate.scenario.binary_tests import ExactBinomialTest, ProportionsTest
-from simulate.scenario.comparisons import constant_log_hazard_ratio
+from simulate.scenario.comparisons import (
+    constant_log_hazard_ratio,
+    log_hazard_ratio_in_all_truths,
+)
 from simulate.scenario.endpoints import OBSERVED, PFS, RESPONSE, TIMES
 from simulate.scenario.hazards import FloatArray, Hazard
 from simulate.scenario.hypotheses import DESCRIPTIVE, ArmEstimate, Hypothesis
@@ -18,6 +21,7 @@ from simulate.scenario.resolve import (
     event_hazards,
     has_states,
     is_assessed,
+    is_uncertain,
     strata_cells,
 )
 from simulate.scenario.survival_tests import (
@@ -47,11 +51,11 @@ def true_value(scenario: Scenario, name: str) -> float | None:
     -------
     float or None
         On the scale of the estimate, over all strata; of a rate, the eventual one. None where there
-        is no single value, it is one seen through scans or depends on the follow-up, or patients go
-        through states. An infinite median is infinite.
+        is no single value, it is one seen through scans or depends on the follow-up, patients go
+        through states, or arms are uncertain of the endpoint. An infinite median is infinite.
     """
     chosen = scenario.estimates.get(name) or scenario.hypotheses[name]
-    if has_states(scenario) and chosen.endpoint not in scenario.binary_endpoints:
+    if _has_no_truth(scenario, chosen.endpoint):
         return None
     if isinstance(chosen, ArmEstimate):
         is_open = chosen.kind in DESCRIPTIVE or _is_seen(scenario, chosen.endpoint)
@@ -64,6 +68,12 @@ def true_value(scenario: Scenario, name: str) -> float | None:
     if isinstance(test, ProportionsTest | ExactBinomialTest):
         return _of_rates(scenario, hypothesis)
     return _of_curves(scenario, hypothesis)
+
+
+def _has_no_truth(scenario: Scenario, endpoint: str) -> bool:
+    """Whether an endpoint follows from states, or has many truths."""
+    in_states = has_states(scenario) and endpoint not in scenario.binary_endpoints
+    return in_states or is_uncertain(scenario, endpoint)
 
 
 def _is_seen(scenario: Scenario, endpoint: str) -> bool:
@@ -98,9 +108,9 @@ def null_holds(scenario: Scenario, hypothesis: str) -> bool | None:
     if has_states(scenario) and chosen.endpoint not in scenario.binary_endpoints:
         return None
     if chosen.endpoint in TIMES and test.effect in {"log_hazard_ratio", "none"}:
-        log_hr = constant_log_hazard_ratio(scenario, hypothesis)
+        log_hr = log_hazard_ratio_in_all_truths(scenario, hypothesis)
         return None if log_hr is None else log_hr > math.log(null_value(chosen)) - _ROUNDING
-    if chosen.endpoint in OBSERVED:
+    if chosen.endpoint in OBSERVED or is_uncertain(scenario, chosen.endpoint):
         return None
     if isinstance(test, ProportionsTest):
         return _difference(scenario, chosen) < test.null_difference + _ROUNDING

@@ -8,6 +8,7 @@ from typing import Any
 
 from simulate.scenario.endpoints import Correlations
 from simulate.scenario.models import Factor, Scenario
+from simulate.scenario.resolve import n_members, uncertain_tables
 from simulate.scenario.tables import Table
 
 # What a table says for its readers and not for the simulation.
@@ -51,6 +52,8 @@ def data_hash(scenario: Scenario) -> str:
     for name in ("assessments", "binary_endpoints", "estimates"):
         if getattr(scenario, name):
             content[name] = _canonical(getattr(scenario, name), name)
+    if uncertain_tables(scenario):
+        content["members"] = n_members(scenario)
     if scenario.correlations != Correlations():
         content["correlations"] = _canonical(scenario.correlations, "correlations")
     tested = ("endpoint", "arms", "test", "analyses")

@@ -13,7 +13,9 @@ from ``starts[j]`` (months) on. Hence
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +91,13 @@ class Hazard:
         slopes = tuple(slope * ratio for slope in self.slopes)
         return Hazard(self.shape, self.scale_months, self.starts_months, slopes)
 
+    def stretched(self, factor: float) -> Hazard:
+        """Return the hazard of times that are ``factor`` times as long."""
+        if factor == 1.0:
+            return self
+        starts = tuple(start * factor for start in self.starts_months)
+        return Hazard(self.shape, self.scale_months * factor, starts, self.slopes)
+
     def times_from(self, starts_months: tuple[float, ...], ratios: tuple[float, ...]) -> Hazard:
         """Return the hazard multiplied by ``ratios[j]`` from ``starts_months[j]`` on."""
         starts = tuple(sorted(set(self.starts_months) | set(starts_months)))
@@ -98,6 +107,27 @@ class Hazard:
             for start in starts
         )
         return Hazard(self.shape, self.scale_months, starts, slopes)
+
+
+def median_of(
+    hazard: Hazard, log: Callable[[float], float], exp: Callable[[float], float]
+) -> float:
+    """Median of a hazard in months, from the ``log`` and ``exp`` given; infinite if there is none.
+
+    `Hazard.quantile` gives the same with NumPy's own, whose bits differ by processor.
+    """
+
+    def power(base: float, exponent: float) -> float:
+        return exp(exponent * log(base)) if base > 0.0 else 0.0
+
+    left, at_start = log(2.0), 0.0
+    starts = [power(start / hazard.scale_months, hazard.shape) for start in hazard.starts_months]
+    for start, end, slope in zip(starts, [*starts[1:], math.inf], hazard.slopes, strict=True):
+        if slope > 0.0 and at_start + slope * (end - start) >= left:
+            clock = start + (left - at_start) / slope
+            return hazard.scale_months * power(clock, 1.0 / hazard.shape)
+        at_start += slope * (end - start) if end < math.inf else 0.0
+    return math.inf
 
 
 def _value_at(month: float, starts: tuple[float, ...], values: tuple[float, ...]) -> float:

@@ -24,6 +24,7 @@ from simulate.scenario.tables import (
     Table,
     rule_error,
 )
+from simulate.scenario.uncertainty import Uncertain
 
 COMPONENTS = ("exponential", "weibull", "piecewise_exponential")
 DISTRIBUTIONS = (*COMPONENTS, "mixture")
@@ -200,15 +201,15 @@ class ByStratum(Table):
     )
 
 
-class EndpointExponential(Exponential, Composed, Scaled, ByStratum):
+class EndpointExponential(Exponential, Composed, Scaled, Uncertain, ByStratum):
     """Exponential times to an endpoint."""
 
 
-class EndpointWeibull(Weibull, Composed, Scaled, ByStratum):
+class EndpointWeibull(Weibull, Composed, Scaled, Uncertain, ByStratum):
     """Weibull times to an endpoint."""
 
 
-class EndpointPiecewise(PiecewiseExponential, Composed, Scaled, ByStratum):
+class EndpointPiecewise(PiecewiseExponential, Composed, Scaled, Uncertain, ByStratum):
     """Piecewise exponential times to an endpoint."""
 
     may_end_at_zero: ClassVar[bool] = False

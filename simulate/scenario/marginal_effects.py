@@ -75,8 +75,15 @@ def marginal_effects(
             other = composite_in(tables, definition.relative_to, cell.levels)
             if not (arm.is_plain and other.is_plain):
                 effect = _effect(name, definition, arm, other)
+                effect = _with_discounts(scenario, effect)
                 found[effect] = (*found.get(effect, ()), cell.name)
     return found
+
+
+def _with_discounts(scenario: Scenario, effect: MarginalEffect) -> MarginalEffect:
+    """The effect with the discounts of the two arms in its marginal ratios."""
+    own, other = (scenario.arms[arm].discount or 1.0 for arm in (effect.arm, effect.relative_to))
+    return effect._replace(marginal=tuple(ratio * other / own for ratio in effect.marginal))
 
 
 def _effect(name: str, definition: Relative, arm: Composite, other: Composite) -> MarginalEffect:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
@@ -13,6 +14,7 @@ from simulate.scenario.endpoints import (
     OS,
     PFS,
     RESPONSE,
+    TIMES,
     Binary,
     BinaryEndpoint,
     Correlations,
@@ -21,6 +23,7 @@ from simulate.scenario.endpoints import (
 from simulate.scenario.hypotheses import ArmEstimate, Hypothesis
 from simulate.scenario.kinds import DropoutDistribution, EndpointDistribution
 from simulate.scenario.looks import Analysis
+from simulate.scenario.plug_in import REPLACED, PlugIn
 from simulate.scenario.states import STABLE_TO_RESPONSE, TO_DEATH, States
 from simulate.scenario.tables import (
     MAX_PATIENTS,
@@ -36,6 +39,7 @@ from simulate.scenario.tables import (
     rule_error,
     without_default,
 )
+from simulate.scenario.uncertainty import MOST_STRATA, uncertainty_of
 
 
 def is_version_1(version: int) -> int:
@@ -64,6 +68,11 @@ class Arm(Sourced):
         default=None,
         description="A multi-state model, from which progression-free and overall survival and "
         "response follow, instead of their tables.",
+    )
+    discount: Annotated[float, Field(gt=0, le=10)] | None = Field(
+        default=None,
+        description="Hazards of progression-free and overall survival are divided by this, after "
+        "all else: 0.74 makes them larger by 1 / 0.74. Arms relative to this one are not affected.",
     )
     binary: dict[Name, Binary] = Field(
         default={}, description="Rates of the further binary endpoints, by their names."
@@ -190,6 +199,11 @@ class Simulation(Table):
 
     trials: int = Field(ge=1, le=MOST_TRIALS, description="Number of simulated trials.")
     seed: int = Field(ge=0, le=2**63 - 1, description="Seed of the random numbers.")
+    members: Annotated[int, Field(ge=2, le=MOST_STRATA)] | None = Field(
+        default=None,
+        description="Number of truths that stand for the distributions of uncertain arms, which "
+        "trials take in turn; default: 1,000, or as many as an ensemble has.",
+    )
 
 
 class Scenario(Table):
@@ -244,7 +258,41 @@ class Scenario(Table):
         description="When a trial stops for efficacy.",
         json_schema_extra=without_default,
     )
+    plug_in: dict[Name, PlugIn] = Field(
+        default={},
+        max_length=16,
+        description="Single truths that `simulate assurance` puts in the place of what is "
+        "uncertain, by name.",
+    )
     simulation: Simulation = Field(description="How much is simulated.")
+
+
+def with_plug_in(arms: Mapping[str, Arm], plug_in: PlugIn | None) -> dict[str, Arm]:
+    """Arms with a plug-in's tables, and the others with their own figures as the truth.
+
+    Parameters
+    ----------
+    arms : mapping of str to Arm
+        The arms of a scenario.
+    plug_in : PlugIn or None
+        None: no other tables.
+    """
+    found = {}
+    for name, arm in arms.items():
+        own = None if plug_in is None else plug_in.arms.get(name)
+        if own is not None:
+            tables = {key: getattr(own, key) for key in REPLACED}
+            # States have a discount of their own.
+            kept = {"discount": arm.discount if own.states is None else None}
+            found[name] = arm.model_copy(update=tables | kept)
+            continue
+        certain = {
+            endpoint: getattr(arm, endpoint).model_copy(update={"uncertainty": None})
+            for endpoint in TIMES
+            if uncertainty_of(arm, endpoint) is not None
+        }
+        found[name] = arm.model_copy(update=certain)
+    return found
 
 
 def json_schema() -> dict[str, Any]:

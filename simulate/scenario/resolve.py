@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from itertools import product
+from types import MappingProxyType
 from typing import NamedTuple
 
 from simulate.scenario.composite import Composite
 from simulate.scenario.distributions import Exponential, PiecewiseExponential, Relative, Weibull
 from simulate.scenario.endpoints import BUILT_IN, OBSERVED, OS, PFS, RESPONSE, TIMES, Binary
 from simulate.scenario.figures import composite_of, with_stated
-from simulate.scenario.hazards import Hazard
+from simulate.scenario.hazards import Hazard, median_of
 from simulate.scenario.kinds import (
     EndpointByStratum,
     EndpointDistribution,
@@ -23,10 +24,14 @@ from simulate.scenario.kinds import (
     StratumDistribution,
 )
 from simulate.scenario.latent import latent_table
-from simulate.scenario.models import Factor, JointPrevalence, Scenario
+from simulate.scenario.models import Arm, Factor, JointPrevalence, Scenario
 from simulate.scenario.progression import LatentProgression, latent_progression
 from simulate.scenario.states import STABLE_TO_PROGRESSION, STABLE_TO_RESPONSE
 from simulate.scenario.tabulation import RealFunction, marginal_hazard
+from simulate.scenario.uncertainty import DEFAULT_MEMBERS, Uncertainty, uncertainty_of
+
+# Without factors on time: the figures are the truth.
+CERTAIN: Mapping[str, float] = MappingProxyType({})
 
 
 class Cell(NamedTuple):
@@ -121,6 +126,7 @@ def event_hazards(
     endpoint: str = "pfs",
     log: RealFunction = math.log,
     exp: RealFunction = math.exp,
+    factors: Mapping[str, float] = CERTAIN,
 ) -> dict[str, tuple[Hazard, ...]]:
     """Hazards of an endpoint.
 
@@ -132,6 +138,9 @@ def event_hazards(
         "pfs" or "os".
     log, exp : callable
         Natural logarithm and exponential of one float.
+    factors : mapping of str to float
+        Factors on the times of arms whose tables are uncertain; without them, their own figures
+        hold, which are the medians.
 
     Returns
     -------
@@ -140,10 +149,16 @@ def event_hazards(
     """
     tables = endpoint_tables(scenario, endpoint)
     cells = strata_cells(scenario)
-    return {
-        arm: tuple(hazard_in(tables, arm, cell.levels, log, exp) for cell in cells)
-        for arm in tables
-    }
+    found = {}
+    for arm in tables:
+        hazards = (hazard_in(tables, arm, cell.levels, log, exp, factors) for cell in cells)
+        found[arm] = tuple(discounted(scenario.arms[arm], hazard) for hazard in hazards)
+    return found
+
+
+def discounted(arm: Arm, hazard: Hazard) -> Hazard:
+    """Hazard of an arm's endpoint with the discount that the arm states."""
+    return hazard if arm.discount is None else hazard.times(1.0 / arm.discount)
 
 
 def endpoint_tables(scenario: Scenario, endpoint: str) -> dict[str, EndpointDistribution]:
@@ -168,6 +183,7 @@ def hazard_in(
     levels: Mapping[str, str],
     log: RealFunction = math.log,
     exp: RealFunction = math.exp,
+    factors: Mapping[str, float] = CERTAIN,
 ) -> Hazard:
     """Hazard of an arm in a cell, following the arms it is relative to.
 
@@ -181,8 +197,10 @@ def hazard_in(
         The cell: level by factor.
     log, exp : callable
         Natural logarithm and exponential of one float.
+    factors : mapping of str to float
+        Factors on the times of some arms, and so on those of the arms that are relative to them.
     """
-    return marginal_hazard(composite_in(tables, arm, levels, log, exp), log, exp)
+    return marginal_hazard(composite_in(tables, arm, levels, log, exp, factors), log, exp)
 
 
 def composite_in(
@@ -191,6 +209,7 @@ def composite_in(
     levels: Mapping[str, str],
     log: RealFunction = math.log,
     exp: RealFunction = math.exp,
+    factors: Mapping[str, float] = CERTAIN,
 ) -> Composite:
     """Conditional hazards, frailty and cured fraction of an arm in a cell, as in `hazard_in`.
 
@@ -200,8 +219,8 @@ def composite_in(
     definition = definition_in(tables[arm], levels)
     if not isinstance(definition, Relative):
         assert isinstance(definition, Exponential | Weibull | PiecewiseExponential | Mixture)
-        return composite_of(definition, log, exp)
-    base = composite_in(tables, definition.relative_to, levels, log, exp)
+        return composite_of(definition, log, exp).stretched(factors.get(arm, 1.0))
+    base = composite_in(tables, definition.relative_to, levels, log, exp, factors)
     if definition.hazard_ratio is not None:
         return with_stated(definition, base.times(definition.hazard_ratio))
     steps = definition.hazard_ratios or ()
@@ -222,8 +241,41 @@ def has_states(scenario: Scenario) -> bool:
 
 
 def n_members(scenario: Scenario) -> int:
-    """Number of truths that the trials take in turn: members of the ensembles; else 1."""
-    return max(1 if arm.states is None else arm.states.n_members for arm in scenario.arms.values())
+    """Number of truths that the trials take in turn.
+
+    As many as the members of the ensembles; without one, but with uncertain tables, as many as
+    ``simulation.members``; else 1.
+    """
+    arms = scenario.arms.values()
+    of_ensembles = max(1 if arm.states is None else arm.states.n_members for arm in arms)
+    if of_ensembles == 1 and uncertain_tables(scenario):
+        return scenario.simulation.members or DEFAULT_MEMBERS
+    return of_ensembles
+
+
+def uncertain_tables(scenario: Scenario) -> dict[tuple[str, str], Uncertainty]:
+    """How uncertain the tables of arms are, by arm and endpoint, where they say so."""
+    return {
+        (name, endpoint): found
+        for name, arm in scenario.arms.items()
+        for endpoint in TIMES
+        if (found := uncertainty_of(arm, endpoint)) is not None
+    }
+
+
+def is_uncertain(scenario: Scenario, endpoint: str) -> bool:
+    """Whether some arm is uncertain of an endpoint."""
+    return any(of == endpoint for _, of in uncertain_tables(scenario))
+
+
+def chain_in(
+    tables: Mapping[str, EndpointDistribution], arm: str, levels: Mapping[str, str]
+) -> list[str]:
+    """Arm, the arm that it is relative to in a cell, and so on to the one that stands alone."""
+    chain = [arm]
+    while isinstance(definition := definition_in(tables[chain[-1]], levels), Relative):
+        chain.append(definition.relative_to)
+    return chain
 
 
 def transition_hazards(
@@ -379,3 +431,9 @@ def hazard_of(
         Natural logarithm and exponential of one float.
     """
     return marginal_hazard(composite_of(distribution, log, exp), log, exp)
+
+
+def own_median(table: EndpointDistribution, log: RealFunction, exp: RealFunction) -> float:
+    """Median of a table's own figures, not of those by stratum, in months."""
+    assert isinstance(table, Exponential | Weibull | PiecewiseExponential)
+    return median_of(hazard_of(table, log, exp), log, exp)

@@ -15,6 +15,7 @@ from twins.scenario_tables import (
     piecewise,
     relative,
     responding,
+    uncertain,
     weighted,
 )
 
@@ -438,6 +439,15 @@ ENDPOINT_FEATURES: dict[str, Table] = {
         "analyses": {"final": {"trigger": events(45, "last_event")}},
         "hypotheses": {"pfs": hypothesis("new", "old", "final")},
         "estimates": {"median": estimate("new", "median")},
+    },
+    "states of an ensemble beside an uncertain arm": {
+        "arms": {
+            "new": {"states": {"members": MEMBERS}},
+            "old": {"pfs": uncertain(exponential(7.0), sd_log_time=0.4), "discount": 0.9},
+        },
+        "accrual": {"patients": 50, "arrivals": "evenly_spaced", "rate_per_month": 6.0},
+        "analyses": {"final": {"trigger": events(35, "last_event")}},
+        "hypotheses": {"pfs": hypothesis("new", "old", "final")},
     },
     "states of two ensembles": {
         "arms": {

@@ -16,6 +16,7 @@ from twins.scenario_tables import (
     hypothesis,
     piecewise,
     relative,
+    uncertain,
     weighted,
 )
 
@@ -35,6 +36,7 @@ __all__ = [
     "hypothesis",
     "piecewise",
     "relative",
+    "uncertain",
     "weighted",
 ]
 
@@ -264,6 +266,68 @@ FEATURES: dict[str, Table] = {
             "within": hypothesis("new", "old", "second", stratified=True),
         },
     },
+    "uncertain control": {
+        "arms": {
+            "new": {"pfs": relative("old", 0.6), "discount": 0.8},
+            "old": {"pfs": uncertain(exponential(8.0), median_months_interval=[6.0, 14.0])},
+        },
+        "accrual": {"patients": 70, "arrivals": "poisson", "rate_per_month": 7.0},
+        "analyses": {
+            "interim": {"trigger": events(25)},
+            "final": {"trigger": events(50)},
+        },
+        "hypotheses": {"test": hypothesis("new", "old", "interim", "final")},
+        "simulation": {"members": 7},
+    },
+    "uncertain arms in strata": {
+        "arms": {
+            "new": {
+                "pfs": delayed("old", (0.0, 1.0), (3.0, 0.4))
+                | {
+                    "by_stratum": {
+                        "high": exponential(9.0) | {"stratum": {"risk": "high"}},
+                    }
+                }
+            },
+            "old": {
+                "pfs": uncertain(piecewise((0.0, 0.02), (3.0, 0.1), (11.0, 0.04)), sd_log_time=0.3)
+                | {
+                    "by_stratum": {
+                        "high": {"distribution": "weibull", "shape": 1.3, "median_months": 5.0}
+                        | {"stratum": {"risk": "high", "site": "a"}}
+                    }
+                }
+            },
+            "other": {
+                "pfs": uncertain(
+                    {"distribution": "weibull", "shape": 0.8, "median_months": 10.0},
+                    median_months_interval=[9.0, 16.0],
+                    level=0.8,
+                )
+            },
+        },
+        "strata": FOUR_CELLS,
+        "accrual": {"patients": 90, "arrivals": "evenly_spaced", "rate_per_month": 9.0},
+        "analyses": {"final": {"trigger": events(60)}},
+        "hypotheses": {
+            "test": hypothesis("new", "old", "final", stratified=True),
+            "other": hypothesis("new", "other", "final"),
+        },
+        "simulation": {"members": 5},
+    },
+    "uncertain survival": {
+        "arms": {
+            "new": {"os": uncertain(exponential(9.0), sd_log_time=0.2)},
+            "old": {"os": exponential(8.0)},
+        },
+        "accrual": {"patients": 50, "arrivals": "evenly_spaced", "rate_per_month": 7.0},
+        "analyses": {
+            "interim": {"trigger": events(15, endpoint="os")},
+            "final": {"trigger": events(30, endpoint="os")},
+        },
+        "hypotheses": {"test": hypothesis("new", "old", "interim", "final", endpoint="os")},
+        "simulation": {"members": 3},
+    },
     "weighted": {
         "arms": OWN_HAZARDS,
         "strata": FOUR_CELLS,
@@ -327,7 +391,8 @@ def feature_scenario(
 ) -> Scenario:
     """One of `FEATURES`, perhaps with another number of patients or other tables."""
     data: Table = {"schema_version": 1, "title": name, "purpose": "To test the engine."}
-    data |= FEATURES[name] | tables | {"simulation": {"trials": 20, "seed": seed}}
+    data |= FEATURES[name] | tables
+    data["simulation"] = data.get("simulation", {}) | {"trials": 20, "seed": seed}
     if patients is not None:
         data["accrual"] = data["accrual"] | {"patients": patients}
     return scenario_from_dict(data)

@@ -30,6 +30,10 @@ def delayed(arm: str, *steps: tuple[float, float]) -> Table:
     return {"relative_to": arm, "hazard_ratios": ratios}
 
 
+def uncertain(table: Table, **how: Any) -> Table:
+    return table | {"uncertainty": how}
+
+
 def arriving(patients: int, arrivals: str, *steps: tuple[float, float]) -> Table:
     rates = [{"from_month": month, "rate": rate} for month, rate in steps]
     return {"patients": patients, "arrivals": arrivals, "rates_per_month": rates}

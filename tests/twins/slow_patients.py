@@ -16,6 +16,7 @@ from twins.slow_assessments import Place, is_evaluable
 from twins.slow_course import course_in_states, course_of, model_of, schedule_of, time_at
 from twins.slow_random import whole_number, wide_uniform, word_uniform, words_at
 from twins.slow_transitions import walk_of
+from twins.slow_truths import truth_of
 
 from simulate.engine.visits import ArmSchedule
 from simulate.scenario.endpoints import DISEASE_CONTROL, OS, PFS, RESPONSE
@@ -62,6 +63,7 @@ class Patient(NamedTuple):
 
 def slow_patients(scenario: Scenario, trial: int) -> list[Patient]:
     """All planned patients of one trial, in order of entry."""
+    scenario = truth_of(scenario, trial)
     numbers = range(scenario.accrual.patients)
     strata = [stratum_of(scenario, trial, number) for number in numbers]
     arms = arms_of(scenario, trial, strata)

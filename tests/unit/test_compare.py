@@ -19,9 +19,10 @@ from twins.slow_results import slow_outcome, trials_of
 from simulate.engine.arrays import Statistics
 from simulate.errors import RefusedError, StoreError
 from simulate.report.compare import print_comparison
+from simulate.results.clusters import clustered_pairs
 from simulate.results.compare import Difference, PairedRuns, Unpaired, compare_folders
 from simulate.results.estimates import Share
-from simulate.results.pairs import Figure, RejectionPairs, ValuePairs, pairs_of
+from simulate.results.pairs import Figure, RejectionPairs, ValuePairs
 from simulate.results.settings import Setting, settings_that_differ
 from simulate.runner.columns import encode_rows
 from simulate.runner.execute import Block, simulate_block
@@ -311,7 +312,9 @@ def test_error_of_a_difference_is_the_spread_of_repeated_ones(measure: str) -> N
     estimates = []
     for start in range(0, repeats * n, n):
         a, b = (Statistics(*(column[start : start + n] for column in found)) for found in founds)  # type: ignore[arg-type]
-        estimates.append(pairs_of(scenarios[0], a, scenarios[1], b)[figure].estimates())
+        estimates.append(
+            clustered_pairs(scenarios[0], a, scenarios[1], b, 0, 0)[figure].estimates()
+        )
     spread = statistics.stdev(found.difference.value for found in estimates)
     stated = math.sqrt(statistics.fmean(found.difference.mcse**2 for found in estimates))
     alone = math.sqrt(statistics.fmean(f.a.mcse**2 + f.b.mcse**2 for f in estimates))

@@ -318,7 +318,7 @@ def test_one_misspelt_header_of_several_is_one_problem(file: Path) -> None:
 def test_no_key_that_is_there_already_is_offered(file: Path) -> None:
     file.write_text(TEXT.replace("seed = 1", "seed = 1\nsed = 2"))
     assert _problems(file) == [
-        "small.toml:24: simulation.sed: unknown key (given: 2); known keys: trials, seed"
+        "small.toml:24: simulation.sed: unknown key (given: 2); known keys: trials, seed, members"
     ]
 
 

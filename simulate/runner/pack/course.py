@@ -9,7 +9,8 @@ import numpy as np
 
 from simulate.engine.arrays import Course, Hazards, Schedule
 from simulate.engine.visits import ArmSchedule, new_schedule
-from simulate.runner.pack.hazards import pack_hazards
+from simulate.runner.pack.hazards import pack_members
+from simulate.runner.pack.members import hazards_by_member
 from simulate.runner.pack.states import pack_transition
 from simulate.runner.pack.values import exp, floats, log
 from simulate.scenario.endpoints import DISEASE_CONTROL, OS, PFS, RESPONSE, TIMES
@@ -21,6 +22,7 @@ from simulate.scenario.resolve import (
     event_hazards,
     has_states,
     is_assessed,
+    n_members,
     observed_endpoints,
     progression_hazards,
     response_time_hazards,
@@ -44,8 +46,13 @@ def pack_course(scenario: Scenario, progression: Progression | None = None) -> C
     in_states = has_states(scenario)
     has_both = {PFS, OS} <= set(endpoints) and not in_states
 
-    def packed(by_arm: Mapping[str, Sequence[Hazard | None]]) -> Hazards:
-        return pack_hazards([by_arm[arm][c] for arm in arms for c in range(len(cells))])
+    by_member: Mapping[int, Sequence[Hazard]] = {}
+
+    def packed(
+        by_arm: Mapping[str, Sequence[Hazard | None]], members: Mapping[int, Sequence[Hazard]]
+    ) -> Hazards:
+        in_cells = [by_arm[arm][c] for arm in arms for c in range(len(cells))]
+        return pack_members(in_cells, members, n_members(scenario) if members else 1)
 
     def rates(endpoint: str) -> list[float]:
         by_arm = endpoint_rates(scenario, endpoint)
@@ -57,6 +64,7 @@ def pack_course(scenario: Scenario, progression: Progression | None = None) -> C
         first = progression_of(scenario) if progression is None else progression
     elif first_endpoints := [name for name in TIMES if name in endpoints and not in_states]:
         first = event_hazards(scenario, first_endpoints[0], log=log, exp=exp)
+        by_member = hazards_by_member(scenario, first_endpoints[0])
     deaths = event_hazards(scenario, OS, log=log, exp=exp) if has_both else nobody
     has_response = RESPONSE in endpoints and not in_states
     has_control = DISEASE_CONTROL in numbers
@@ -69,13 +77,13 @@ def pack_course(scenario: Scenario, progression: Progression | None = None) -> C
         n_endpoints=built_in + int(has_control) + len(binary),
         first_event=pack_transition(scenario, STABLE_TO_PROGRESSION)
         if in_states
-        else packed(first),
+        else packed(first, by_member),
         first_endpoint=min(numbers.values()),
         has_deaths=int(has_both or in_states),
-        deaths=packed(deaths),
+        deaths=packed(deaths, {}),
         response=ROWS_OF_STATES[RESPONSE] if in_states else numbers.get(RESPONSE, -1),
         response_rate=floats(rates(RESPONSE) if has_response else [0.0] * (len(arms) * len(cells))),
-        response_times=packed(times),
+        response_times=packed(times, {}),
         needs_scores=int(any([loadings[0], loadings[2], loadings[3], *with_response])),
         loadings=floats(loadings),
         is_assessed=int(is_assessed(scenario)),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
 
-from simulate.engine.arrays import FloatArray, Hazards
+from simulate.engine.arrays import FloatArray, Hazards, IntArray
 from simulate.engine.times import weibull_scales
 from simulate.runner.pack.values import exp, floats, integers, inverse, log
 from simulate.scenario.hazards import Hazard
@@ -54,8 +55,25 @@ class WeibullMembers(NamedTuple):
     cumulative: FloatArray
 
 
+class _CellMembers(NamedTuple):
+    """Hazards of one cell in all members.
+
+    Scale and one over the shape of each member, number of its pieces; then, of all pieces one after
+    the other, clock and cumulative hazard at the start and one over the slope.
+    """
+
+    scale: FloatArray
+    inverse_shape: FloatArray
+    n_pieces: IntArray
+    clock: FloatArray
+    cumulative: FloatArray
+    inverse_slope: FloatArray
+
+
 def pack_members(
-    hazards: Sequence[Hazard | None], members: Mapping[int, WeibullMembers], n_members: int
+    hazards: Sequence[Hazard | None],
+    members: Mapping[int, WeibullMembers | Sequence[Hazard]],
+    n_members: int,
 ) -> Hazards:
     """Arrays of the hazards of all members, one after the other.
 
@@ -63,7 +81,7 @@ def pack_members(
     ----------
     hazards : sequence of Hazard or None
         One a cell; None where nobody ever has the event.
-    members : mapping of int to WeibullMembers
+    members : mapping of int to WeibullMembers or sequence of Hazard
         Hazards that differ by member, by the number of the cell.
     n_members : int
         Number of members.
@@ -72,10 +90,13 @@ def pack_members(
     if n_members == 1 and not members:
         return same
     n_cells = len(hazards)
+    found = {cell: _of_cell(given, n_members) for cell, given in members.items()}
+    most = max((int(cell.n_pieces.max()) for cell in found.values()), default=1)
+    single_rates = same.single_rates and most == 1
     # Pieces are numbered within the member where there is one a cell, else throughout.
-    n_copies = n_members if same.single_rates else 1
+    n_copies = n_members if single_rates else 1
     clock, cumulative, inverse_slope = (
-        np.tile(column, n_copies) for column in (same.clock, same.cumulative, same.inverse_slope)
+        [np.tile(column, n_copies)] for column in (same.clock, same.cumulative, same.inverse_slope)
     )
     first, stop = (
         np.tile(column, (n_members, 1)) for column in (same.first_piece, same.stop_piece)
@@ -83,37 +104,55 @@ def pack_members(
     scale, inverse_shape = (
         np.tile(column, (n_members, 1)) for column in (same.scale, same.inverse_shape)
     )
-    for cell, weibull in members.items():
-        scale[:, cell], inverse_shape[:, cell], slope = _weibull_members(weibull)
-        if same.single_rates:
-            inverse_slope.reshape(n_members, n_cells)[:, cell] = slope
+    n_pieces = len(same.clock)
+    for cell, own in found.items():
+        scale[:, cell], inverse_shape[:, cell] = own.scale, own.inverse_shape
+        if single_rates:
+            inverse_slope[0].reshape(n_members, n_cells)[:, cell] = own.inverse_slope
             continue
-        first[:, cell] = len(clock) + np.arange(n_members)
-        stop[:, cell] = first[:, cell] + 1
-        nothing = np.zeros(n_members)
-        clock, cumulative = np.append(clock, nothing), np.append(cumulative, nothing)
-        inverse_slope = np.append(inverse_slope, slope)
+        stop[:, cell] = n_pieces + integers(accumulate(own.n_pieces.tolist()))
+        first[:, cell] = stop[:, cell] - own.n_pieces
+        n_pieces += len(own.clock)
+        clock.append(own.clock)
+        cumulative.append(own.cumulative)
+        inverse_slope.append(own.inverse_slope)
     return same._replace(
         first_piece=first.reshape(-1),
         stop_piece=stop.reshape(-1),
-        clock=clock,
-        cumulative=cumulative,
-        inverse_slope=inverse_slope,
+        clock=np.concatenate(clock),
+        cumulative=np.concatenate(cumulative),
+        inverse_slope=np.concatenate(inverse_slope),
         scale=scale.reshape(-1),
         inverse_shape=inverse_shape.reshape(-1),
+        single_rates=int(single_rates),
+        at_most_two=int(same.at_most_two and most <= 2),
         all_linear=int(bool((inverse_shape == 1.0).all())),
         never=int(same.never and not members),
     )
 
 
-def _weibull_members(weibull: WeibullMembers) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Scale, one over the shape and one over the slope on the clock; see `_pieces`."""
-    inverse_shape = 1.0 / weibull.shape
-    scale = np.empty(len(inverse_shape))
-    weibull_scales(ENSEMBLE_MONTHS, weibull.cumulative, inverse_shape, len(scale), scale)
-    linear = weibull.shape == 1.0
-    slope = np.where(linear, ENSEMBLE_MONTHS / weibull.cumulative, 1.0)
-    return np.where(linear, 1.0, scale), inverse_shape, slope
+def _of_cell(given: WeibullMembers | Sequence[Hazard], n_members: int) -> _CellMembers:
+    """Hazards of one cell in all members; a single one holds in all of them."""
+    if isinstance(given, WeibullMembers):
+        shape, cumulative = (np.array(np.broadcast_to(column, n_members)) for column in given)
+        inverse_shape = 1.0 / shape
+        scale, linear = np.empty(n_members), shape == 1.0
+        weibull_scales(ENSEMBLE_MONTHS, cumulative, inverse_shape, n_members, scale)
+        # On the clock of a Weibull the slope is 1; see `_pieces`.
+        slope = np.where(linear, ENSEMBLE_MONTHS / cumulative, 1.0)
+        scale = np.where(linear, 1.0, scale)
+        start, ones = np.zeros(n_members), np.ones(n_members, dtype=np.int64)
+        return _CellMembers(scale, inverse_shape, ones, start, start, slope)
+    pieces = [list(_pieces(hazard)) for hazard in given]
+    flat = [piece for of_member in pieces for piece in of_member]
+    return _CellMembers(
+        floats(hazard.scale_months for hazard in given),
+        floats(1.0 / hazard.shape for hazard in given),
+        integers(len(of_member) for of_member in pieces),
+        floats(start for start, _, _ in flat),
+        floats(at_start for _, at_start, _ in flat),
+        floats(inverse(slope) for _, _, slope in flat),
+    )
 
 
 def _pieces(hazard: Hazard) -> Iterator[tuple[float, float, float]]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from simulate.engine.arrays import Hazards, States
 from simulate.runner.pack.hazards import WeibullMembers, pack_hazards, pack_members
+from simulate.runner.pack.members import hazards_by_member
 from simulate.runner.pack.values import exp, integers, log
+from simulate.scenario.endpoints import PFS
+from simulate.scenario.hazards import Hazard
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import (
     has_states,
@@ -21,6 +26,7 @@ from simulate.scenario.states import (
     RESPONSE_TO_DEATH,
     RESPONSE_TO_PROGRESSION,
     STABLE_TO_DEATH,
+    STABLE_TO_PROGRESSION,
     STABLE_TO_RESPONSE,
 )
 
@@ -45,7 +51,9 @@ def pack_transition(scenario: Scenario, transition: str) -> Hazards:
     """Hazards of a transition, for each member of the ensembles in turn those of the cells."""
     cells = strata_cells(scenario)
     by_arm = transition_hazards(scenario, transition, log=log, exp=exp)
-    members = {}
+    members: dict[int, WeibullMembers | Sequence[Hazard]] = {}
+    if transition == STABLE_TO_PROGRESSION:
+        members.update(hazards_by_member(scenario, PFS))
     for number, arm in enumerate(scenario.arms.values()):
         if arm.states is None or transition not in arm.states.members:
             continue

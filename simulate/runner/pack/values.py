@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from simulate.engine import elementary
+from simulate.engine import elementary, normal
 from simulate.engine.arrays import FloatArray, IntArray
 from simulate.engine.compile import in_python
 
@@ -20,6 +20,11 @@ def log(x: float) -> float:
 def exp(x: float) -> float:
     """Exponential with the engine's bits."""
     return float(in_python(elementary.exp)(np.float64(x)))
+
+
+def quantile(u: float) -> float:
+    """Quantile of the standard normal distribution with the engine's bits."""
+    return float(in_python(normal.normal_quantile)(np.float64(u)))
 
 
 def inverse(rate: float) -> float:
