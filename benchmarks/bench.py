@@ -53,6 +53,7 @@ def scenarios() -> dict[str, simulate.Scenario]:
             HERE / "w2.toml", ['hypotheses.pfs.test.estimate="cox_efron"']
         ),
         "w3": simulate.load_scenario(HERE / "w3.toml"),
+        "p2": simulate.load_scenario(HERE / "p2.toml"),
         "base_case": simulate.load_scenario(
             HERE.parent / "scenarios" / "belzutifan-vs-sunitinib.toml"
         ),

@@ -28,7 +28,7 @@ def test_the_gate_passes_what_was_committed() -> None:
     assert bench.gate(measured({}, "avx512")) == []
 
 
-@pytest.mark.parametrize("name", ["w1", "w2", "w2_cox", "w3", "base_case"])
+@pytest.mark.parametrize("name", ["w1", "w2", "w2_cox", "w3", "p2", "base_case"])
 def test_the_gate_fails_when_a_fifth_is_lost(name: str) -> None:
     (line,) = bench.gate(measured({name: 0.8}, "avx512"))
     assert line.startswith(f"{name}: ")
