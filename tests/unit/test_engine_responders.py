@@ -39,6 +39,7 @@ def durations(
     response: Sequence[float],
     confirmed: Sequence[float],
     on_days: bool = True,
+    censored_on_days: bool = False,
     cutoff: float = CUTOFF,
 ) -> list[tuple[float, bool]]:
     """Keys of the durations of arm 1; the last patient is of arm 0."""
@@ -51,7 +52,9 @@ def durations(
     why = np.array(outcome, dtype=np.int64)
     scale = ticks_per_month(cutoff, 0)
     places = (follow_up, why, calendar_end, arrays[2], arrays[0] + arrays[3], arm, 1)
-    return told(keys, duration_keys(*places, on_days, False, n, cutoff, scale, keys), cutoff)
+    return told(
+        keys, duration_keys(*places, on_days, censored_on_days, n, cutoff, scale, keys), cutoff
+    )
 
 
 def test_durations_are_of_responders_by_the_cutoff() -> None:
@@ -76,6 +79,16 @@ def test_equal_days_between_scans_are_equal_times() -> None:
     arguments = ([0.0] * n, end, [EVENT] * n, start, start)
     assert {time for time, _ in durations(*arguments, cutoff=100.0)} == {56 / DAYS_PER_MONTH}
     assert len({time for time, _ in durations(*arguments, on_days=False, cutoff=100.0)}) > 1
+
+
+def test_follow_up_that_ends_at_scans_is_in_whole_days_as_well() -> None:
+    first = np.arange(56, 56 * 40, 5)
+    start, end = months(*first).tolist(), months(*(first + 56)).tolist()
+    n = len(first)
+    arguments = ([0.0] * n, end, [DROPOUT] * n, start, start)
+    found = durations(*arguments, censored_on_days=True, cutoff=100.0)
+    assert set(found) == {(56 / DAYS_PER_MONTH, False)}
+    assert len(set(durations(*arguments, cutoff=100.0))) > 1
 
 
 def test_a_response_at_the_very_cutoff_has_lasted_for_no_time() -> None:
