@@ -22,6 +22,7 @@ from simulate.runner.pack import pack
 from simulate.runner.work import BlockWork, Done
 from simulate.scenario.comparisons import planned_comparisons
 from simulate.scenario.models import Scenario
+from simulate.scenario.resolve import n_members
 
 # More rows than this do not stay in memory (about 85 bytes each), and quantiles are binned.
 MOST_ROWS_IN_MEMORY = 4_000_000
@@ -30,6 +31,8 @@ MOST_TRIALS_IN_MEMORY = 1_000_000
 BYTES_A_ROW = 45
 # Measured: 7,000 to 14,000 a row of the trial and block; they depend on the spread of the looks.
 BYTES_A_SUMMARY_ROW = 10_000
+# Measured: 4 with 20 trials a member and block, fewer with fewer.
+BYTES_A_MEMBER = 4
 
 
 @dataclass
@@ -94,7 +97,9 @@ def expected_bytes(scenario: Scenario, keep: Keep) -> int:
     """About the size of the finished run folder."""
     n_rows = len(planned_comparisons(scenario))
     if keep == SUMMARY:
-        return BYTES_A_SUMMARY_ROW * len(planned_blocks(scenario)) * n_rows
+        members = n_members(scenario)
+        a_row = BYTES_A_SUMMARY_ROW + (BYTES_A_MEMBER * members if members > 1 else 0)
+        return a_row * len(planned_blocks(scenario)) * n_rows
     return BYTES_A_ROW * scenario.simulation.trials * n_rows
 
 

@@ -304,6 +304,11 @@ def notes(result: Result) -> Iterator[str]:
                 f"{name}: no single true hazard ratio ({why}), so no bias, coverage or closed-form "
                 "power."
             )
+    if n_members(scenario) > 1:
+        yield (
+            "Errors of months, counts and estimates are those of independent trials: they leave "
+            "out that trials share truths. Those of probabilities do not."
+        )
     if any(twin.flagged for twin in result.twins):
         yield (
             "A figure differs from its closed form by more than is allowed: find out why before "

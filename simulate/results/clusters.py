@@ -61,7 +61,7 @@ class ClusterSums(NamedTuple):
 
         The mean is a ratio of two sums over independent clusters: with ``S_c`` of ``n_c`` trials
         and the mean ``m``, ``Var(m) = C / (C - 1) * sum of (S_c - n_c m)**2 / n**2`` (Cochran,
-        Sampling Techniques, 1977, section 6.3).
+        Sampling Techniques, 1977, chapter 6).
         """
         seen = self.n_trials > 0
         n_clusters, n = int(np.count_nonzero(seen)), float(np.sum(self.n_trials))

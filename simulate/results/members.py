@@ -101,7 +101,7 @@ def spread_of(shares: MemberShares, strata: Sequence[IntArray] = ()) -> Spread:
     Notes
     -----
     With ``p_m`` of ``R_m`` trials in member ``m``, ``N`` trials in all and their mean ``p``, the
-    analysis of variance (Searle, Casella and McCulloch, Variance Components, 1992, section 3.6)
+    analysis of variance (Searle, Casella and McCulloch, Variance Components, 1992, chapter 3)
     estimates the variance within as ``W = sum of R_m p_m (1 - p_m) / (N - M)`` and that between as
     ``B = (sum of R_m (p_m - p)**2 / (M - 1) - W) / n0`` with
     ``n0 = (N - sum of R_m**2 / N) / (M - 1)``, not below 0. Then

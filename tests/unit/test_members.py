@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from twins.feature_scenarios import Table, feature_scenario, hypothesis
 from twins.slow_results import Outcome, share, slow_outcome, trials_of
 
+from simulate import api
 from simulate.engine.arrays import Statistics
 from simulate.results.characteristics import Row, operating_characteristics
 from simulate.results.members import (
@@ -20,9 +22,9 @@ from simulate.results.members import (
     share_of_truths_above,
     spread_of,
 )
-from simulate.results.tallies import Tallies, combine
+from simulate.results.tallies import BY_MEMBER, Key, Tallies, combine
 from simulate.results.tally import tally
-from simulate.runner.execute import Block, simulate_block
+from simulate.runner.execute import BLOCK_TRIALS, Block, simulate_block
 from simulate.runner.pack import pack
 from simulate.scenario.models import Scenario
 
@@ -249,3 +251,24 @@ def test_one_truth_has_no_rows_about_truths() -> None:
         assert not [key for key in tallies if key.quantity.endswith("_by_member")]
         measures = {row.measure for row in operating_characteristics(scenario, tallies)}
         assert not [m for m in measures if m.startswith(("assurance", "conditional"))]
+
+
+def test_a_folder_of_sums_gives_the_rows_of_one_of_trials(tmp_path: Path) -> None:
+    scenario = feature_scenario("uncertain control", **TWO_HYPOTHESES)
+    # Two blocks, whose second begins in the middle of the truths.
+    options: dict[str, Any] = {"trials": BLOCK_TRIALS + 100, "workers": 1}
+    of_rows = api.run(scenario, out=tmp_path / "rows", **options)
+    of_sums = api.run(scenario, out=tmp_path / "sums", keep="summary", **options)
+    in_memory = api.run(scenario, **options)
+    read = [api.load_run(tmp_path / name, workers=1) for name in ("rows", "sums")]
+    for result in (of_sums, in_memory, *read):
+        for one, other in zip(
+            result.operating_characteristics, of_rows.operating_characteristics, strict=True
+        ):
+            if not one.measure.startswith("look_time_q"):
+                assert str(one) == str(other)
+    assert BLOCK_TRIALS % 7 != 0
+    partial = api.load_run(tmp_path / "sums", workers=1).tallies
+    key = Key("test", "final", "cumulative_rejection_probability" + BY_MEMBER, "all")
+    counted: Any = partial[key]
+    assert counted.trials.tolist() == [2872, 2872, 2872, 2871, 2871, 2871, 2871]

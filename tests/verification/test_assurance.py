@@ -13,7 +13,9 @@ from scipy.stats import beta, norm
 from simulate.design.schoenfeld import schoenfeld_power
 from simulate.engine.arrays import Statistics
 from simulate.results.characteristics import Row, operating_characteristics
+from simulate.results.clusters import clustered_pairs
 from simulate.results.members import MemberShares, quantiles_given_truth, spread_of
+from simulate.results.pairs import Figure
 from simulate.results.tally import tally
 from simulate.runner.execute import Block, simulate_block
 from simulate.runner.pack import pack
@@ -246,3 +248,29 @@ def test_the_error_over_stratified_truths_is_the_spread_of_repeated_runs() -> No
     found = by_end(runs[0])
     at_random = found["conditional_power_sd"].estimate / math.sqrt(80)
     assert math.hypot(at_random, found["assurance_within_se"].estimate) > 1.15 * spread
+
+
+@pytest.mark.parametrize(
+    "measure", ["rejection_probability", "cumulative_rejection_probability", "z_mean"]
+)
+def test_the_error_of_a_difference_allows_for_truths_that_trials_share(measure: str) -> None:
+    rng = np.random.default_rng(SEED)
+    n_members, trials = 25, 250
+    figure = Figure("pfs", "overall" if measure == "rejection_probability" else "final", measure)
+    found, alone = [], []
+    for seed in range(200):
+        new = random_ensemble(rng, n_members)
+        pair = [confirmatory(new, exponential(m), trials, seed) for m in (12.0, 9.0)]
+        statistics = [statistics_of(scenario) for scenario in pair]
+        both = (pair[0], statistics[0], pair[1], statistics[1], 0)
+        found.append(clustered_pairs(*both, n_members)[figure].estimates().difference)
+        alone.append(clustered_pairs(*both, 0)[figure].estimates().difference)
+    assert [one.value for one in found] == [one.value for one in alone]
+    spread = float(np.std([one.value for one in found], ddof=1))
+    stated, independent = (
+        math.sqrt(float(np.mean([one.mcse**2 for one in differences])))
+        for differences in (found, alone)
+    )
+    assert stated == pytest.approx(spread, rel=0.2)
+    if measure != "z_mean":
+        assert independent < 0.9 * spread
