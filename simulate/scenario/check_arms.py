@@ -71,7 +71,7 @@ def _check_times(endpoint: str, draft: Draft, cells: tuple[Cell, ...] | None) ->
     if cells is not None and not wrong:
         for name, table in tables.items():
             wrong.extend(_check_coverage(endpoint, name, table, cells))
-        if not wrong and None not in arms.values():
+        if not wrong and None not in arms.values() and _is_closed(endpoint, tables):
             wrong.extend(
                 _check_circles(endpoint, tables, cells) or _check_hazards(endpoint, tables, cells)
             )
@@ -131,6 +131,16 @@ def _definitions(
         yield (*path, "by_stratum", key), entry
 
 
+def _is_closed(endpoint: str, tables: Tables) -> bool:
+    """Whether every arm that one is relative to has a table, too."""
+    return all(
+        definition.relative_to in tables
+        for name, table in tables.items()
+        for _, definition in _definitions(endpoint, name, table)
+        if isinstance(definition, Relative)
+    )
+
+
 def _check_references(
     endpoint: str, arm: str, table: EndpointDistribution, draft: Draft
 ) -> Iterator[Finding]:
@@ -142,7 +152,9 @@ def _check_references(
             unknown = list(check_name(other, others, "another arm", (*path, "relative_to")))
             yield from unknown
             named = (draft.arms or {}).get(other)
-            if not unknown and named is not None and _table(named, endpoint) is None:
+            # That an arm lacks an endpoint that others have is told elsewhere.
+            is_told = endpoint not in TRANSITIONS and named is not None and named.states is None
+            if not (unknown or is_told or named is None) and _table(named, endpoint) is None:
                 rule = f"must be an arm with a table for this, and {other} has none"
                 yield Finding((*path, "relative_to"), rule)
     for key, entry in table.by_stratum.items():

@@ -129,25 +129,28 @@ def test_shipped_scenario_loads_and_survives_a_round_trip(path: Path) -> None:
 
 def test_shipped_scenarios_are_all_there() -> None:
     assert [path.stem for path in SHIPPED] == [
+        "p2",
         "w1",
         "w2",
         "w3",
+        "belzutifan-vs-sunitinib-calibrated",
         "belzutifan-vs-sunitinib-non-proportional",
         "belzutifan-vs-sunitinib-null",
         "belzutifan-vs-sunitinib-os-response",
         "belzutifan-vs-sunitinib",
+        "litespark-015-replicate",
         "placebo-2to1-os",
         "placebo-2to1",
     ]
 
 
-@pytest.mark.parametrize("path", SHIPPED[3:], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SHIPPED[4:], ids=lambda path: path.stem)
 def test_shipped_assumptions_say_where_they_come_from(path: Path) -> None:
     scenario = load_scenario(path)
     tables = [scenario.accrual, *scenario.strata.values()]
     for arm in scenario.arms.values():
         assert arm.dropout is not None
-        given = (arm.pfs, arm.os, arm.response, arm.dropout, *arm.binary.values())
+        given = (arm.pfs, arm.os, arm.response, arm.states, arm.dropout, *arm.binary.values())
         tables += [table for table in given if table is not None]
     assert all(table.status and table.source for table in tables)
 
