@@ -170,9 +170,14 @@ def log_likelihood(found: Blurred, features: Sequence[Feature]) -> Likelihood:
     inner = np.where(usable[:, None, None], inner, np.eye(size))
     apart = targets[is_normal] - mean[:, is_normal]
     inverse = np.linalg.inv(inner)
+    # All but singular: features that hardly vary, as far from what is published as can be.
+    diagonal = np.einsum("nii->ni", inverse)
+    is_sound = np.all(np.isfinite(diagonal) & (diagonal > 0.0), axis=1)
+    usable &= is_sound
+    inverse = np.where(is_sound[:, None, None], inverse, np.eye(size))
     solved = np.einsum("nij,nj->ni", inverse, apart)
     # v' M**-1 v, with M the sum of squares and v the distance from the mean.
-    reach = np.einsum("ni,ni->n", apart, solved)
+    reach = np.maximum(np.einsum("ni,ni->n", apart, solved), 0.0)
 
     count = np.where(usable, n, size + 5).astype(np.float64)
     share = np.log(np.maximum(n, 1) / values.shape[1])
