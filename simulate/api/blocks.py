@@ -29,6 +29,10 @@ MOST_ROWS_IN_MEMORY = 4_000_000
 MOST_TRIALS_IN_MEMORY = 1_000_000
 # Measured: 30 to 44 with log-rank tests and Cox estimates.
 BYTES_A_ROW = 45
+# Measured: 17 of estimates without a test, most of whose columns are empty.
+BYTES_AN_ESTIMATE = 20
+# Of an ensemble, in the manifest.
+BYTES_A_PARAMETER = 20
 # Measured: 7,000 to 14,000 a row of the trial and block; they depend on the spread of the looks.
 BYTES_A_SUMMARY_ROW = 10_000
 # Measured: 4 with 20 trials a member and block, fewer with fewer.
@@ -95,12 +99,21 @@ def _check_room(folder: RunFolder, scenario: Scenario, keep: Keep, blocks: Seque
 
 def expected_bytes(scenario: Scenario, keep: Keep) -> int:
     """About the size of the finished run folder."""
-    n_rows = len(planned_comparisons(scenario))
+    rows = planned_comparisons(scenario)
+    manifest = BYTES_A_PARAMETER * sum(
+        len(hazards.shape) + len(hazards.cumulative_12)
+        for arm in scenario.arms.values()
+        if arm.states is not None
+        for hazards in arm.states.members.values()
+    )
     if keep == SUMMARY:
         members = n_members(scenario)
         a_row = BYTES_A_SUMMARY_ROW + (BYTES_A_MEMBER * members if members > 1 else 0)
-        return a_row * len(planned_blocks(scenario)) * n_rows
-    return BYTES_A_ROW * scenario.simulation.trials * n_rows
+        return manifest + a_row * len(planned_blocks(scenario)) * len(rows)
+    a_trial = sum(
+        BYTES_A_ROW if row.hypothesis in scenario.hypotheses else BYTES_AN_ESTIMATE for row in rows
+    )
+    return manifest + a_trial * scenario.simulation.trials
 
 
 def _fits_in_memory(scenario: Scenario) -> bool:

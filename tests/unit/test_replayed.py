@@ -169,6 +169,8 @@ def test_every_patients_follow_up_ends_for_its_reason(name: str) -> None:
                 is_seen = endpoint in ("pfs", "response", "disease_control")
                 if scans and scans.not_evaluable_probability and is_seen:
                     last = min(last, trial.patients.assessable[n])
+                if is_seen and arm.states is not None and arm.states.discontinuation is not None:
+                    last = min(last, trial.patients.discontinuation[n])
                 why = row[f"{endpoint}_ended_by"]
                 expected = {
                     "event": event,
