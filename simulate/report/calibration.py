@@ -113,6 +113,7 @@ def _print_quality(calibration: Calibration, console: Console) -> None:
         say(console, quality_text(fit))
     apart = most_apart(calibration)
     say(console, f"the two differ by at most {apart[1]:.1%} of an interval's width ({apart[0]})")
+    say(console, "what such intervals cover in simulated data sets: --coverage N")
 
 
 def print_recovery(recovery: Recovery, console: Console) -> None:
