@@ -78,7 +78,7 @@ def test_a_few_data_sets_are_recovered() -> None:
 def test_intervals_cover_what_they_say() -> None:
     found = recovered(200)
     assert found.n_refused < 20
-    # Intervals are known to be somewhat narrow (docs/calibration.md): what they must not fall below.
+    # Intervals are known to be somewhat narrow (docs/calibration.md); no narrower than this.
     least = {0.5: 0.25, 0.8: 0.6, 0.95: 0.88}
     for coverage in found.coverages:
         assert coverage.share > least[coverage.level] - 2.0 * coverage.mcse, coverage
