@@ -15,9 +15,10 @@ def states_in_words(states: States) -> Iterator[str]:
     """Transitions of an arm's multi-state model, or its ensemble."""
     if states.members:
         name = f" of {states.ensemble}" if states.ensemble else ""
-        yield f"  states: {states.n_members:,} calibrated members{name}; by trial in turn"
+        status = status_text(states.status)
+        yield f"  states: {states.n_members:,} calibrated members{name}; by trial in turn{status}"
     else:
-        yield "  states:"
+        yield f"  states:{status_text(states.status)}"
     for transition in states.given:
         label = transition.replace("_", " ")
         clock = ", months since then" if transition in CLOCKED else ""

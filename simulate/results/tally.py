@@ -217,11 +217,11 @@ def _effect(at_row: Statistics, trials: IntArray | slice, measured: MeasuredEffe
     elif measured.truth is not None and measured.has_se:
         within = np.abs(estimate - measured.truth) <= measured.quantile * se
         yield measured.coverage, Share.of(within[finite])
-    if measured.is_rate:
+    if measured.is_rate and measured.truth is not None:
         x, n = at_row.events_experimental[trials], at_row.patients_experimental[trials]
         for method, interval in (("clopper_pearson", clopper_pearson), ("wilson", wilson)):
             limits = _limits(interval, x, n, measured.level)
-            inside = _within(*limits, measured.truth or 0.0)
+            inside = _within(*limits, measured.truth)
             yield f"{method}_{measured.coverage}", Share.of(inside)
 
 
@@ -234,7 +234,9 @@ def _limits(
     interval: Interval, x: NDArray[np.int32], n: NDArray[np.int32], level: float
 ) -> tuple[FloatArray, FloatArray]:
     """Confidence limits of rates, each different count worked out once; NaN without patients."""
-    pairs, where = np.unique(np.stack([x, n]), axis=1, return_inverse=True)
+    # Both in one integer, which is sorted much faster than pairs.
+    codes, where = np.unique((x.astype(np.int64) << 32) | n, return_inverse=True)
+    pairs = np.stack([codes >> 32, codes & 0xFFFFFFFF])
     some = pairs[1] > 0
     lower, upper = np.full(len(some), np.nan), np.full(len(some), np.nan)
     lower[some], upper[some] = interval(pairs[0, some], pairs[1, some], level)
