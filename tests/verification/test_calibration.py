@@ -147,7 +147,7 @@ def test_a_wrong_scan_grid_fits_worse() -> None:
 def test_implausible_figures_cost_evidence_and_impossible_ones_are_refused() -> None:
     unlikely = (
         "figures.response.percent=60",
-        "figures.response.interval_percent=[48, 71]",
+        "figures.response.interval_percent=[47.5, 71.1]",
         "figures.pfs_median.months=5.0",
         "figures.pfs_median.interval_months=[3.7, 7.4]",
         "figures.time_to_response_median.use=false",
