@@ -133,6 +133,7 @@ def operating_characteristics(scenario: Scenario, tallies: Tallies) -> list[Row]
         for measure, estimate in found:
             rows.append(Row(scenario.title, hypothesis, analysis, measure, condition, *estimate))
 
+    look_quantiles = _LookQuantiles()
     possible = fates_of(scenario)
     # With one analysis the trials under all conditions are the same.
     conditions = CONDITIONS if len(possible) > 1 else {"all": possible}
@@ -144,14 +145,14 @@ def operating_characteristics(scenario: Scenario, tallies: Tallies) -> list[Row]
             add(name, OVERALL, "all", [("rejection_probability", found.estimate)])
             add(name, OVERALL, "all", _assurance(found))
         by_end = tuple(fate for fate in BY_END if fate in possible)
-        add(name, OVERALL, "all", _data(_Trials(tallies, name, looks, by_end)))
+        add(name, OVERALL, "all", _data(_Trials(tallies, name, looks, by_end), look_quantiles))
         measured = measured_effect(scenario, name)
         for number, analysis in enumerate(looks):
             upto = looks[: number + 1]
             add(name, analysis, "all", _probabilities(tallies, strata, name, upto, is_tested))
             for condition, fates in conditions.items():
                 trials = _Trials(tallies, name, (analysis,), fates)
-                add(name, analysis, condition, _data(trials))
+                add(name, analysis, condition, _data(trials, look_quantiles))
                 if is_tested:
                     add(name, analysis, condition, _z(trials))
                 add(name, analysis, condition, _effect(trials, measured))
@@ -226,7 +227,26 @@ def _probabilities(
     yield at_look("no_information")
 
 
-def _data(trials: _Trials) -> Iterator[Measured]:
+class _LookQuantiles:
+    """Quantiles of look times, which hypotheses of one look have in common: found once."""
+
+    def __init__(self) -> None:
+        self._known: list[tuple[Values, list[Estimate]]] = []
+
+    def of(self, sample: Values | Bins) -> list[Estimate]:
+        """Quantiles of a sample."""
+        probabilities = tuple(p for p, _ in LOOK_QUANTILES)
+        if isinstance(sample, Bins):
+            return sample.quantiles(probabilities)
+        for other, found in self._known:
+            if sample.equals(other):
+                return found
+        quantiles = sample.quantiles(probabilities)
+        self._known.append((sample, quantiles))
+        return quantiles
+
+
+def _data(trials: _Trials, look_quantiles: _LookQuantiles) -> Iterator[Measured]:
     """Mean numbers of patients, events and dropouts by arm, and the calendar month."""
     for counted in COUNTED:
         for quantity in (counted, f"{counted}_experimental", f"{counted}_control"):
@@ -234,7 +254,7 @@ def _data(trials: _Trials) -> Iterator[Measured]:
     months = trials.over(Moments, "look_time")
     yield "look_time_mean", months.mean()
     yield "look_time_sd", months.deviation()
-    found = trials.sample("look_time_quantiles").quantiles(tuple(p for p, _ in LOOK_QUANTILES))
+    found = look_quantiles.of(trials.sample("look_time_quantiles"))
     for (_, name), estimate in zip(LOOK_QUANTILES, found, strict=True):
         yield f"look_time_{name}", estimate
 

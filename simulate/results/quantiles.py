@@ -38,6 +38,11 @@ class Values(NamedTuple):
         """Both parts of the trials together."""
         return Values(self.parts + other.parts)
 
+    def equals(self, other: Values) -> bool:
+        """Whether these are the same numbers, in parts alike."""
+        pairs = zip(self.parts, other.parts, strict=False)
+        return len(self.parts) == len(other.parts) and all(np.array_equal(*pair) for pair in pairs)
+
     def quantiles(self, probabilities: tuple[float, ...]) -> list[Estimate]:
         """Quantiles: order statistics, with errors from order statistics.
 

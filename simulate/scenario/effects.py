@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -138,7 +139,7 @@ def restricted_mean(scenario: Scenario, endpoint: str, arm: str, tau_months: flo
     the months at which a hazard changes, and months that halve towards 0: there a Weibull's
     survival may be steep.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    nodes, weights = _gauss_legendre()
     hazards: tuple[Hazard, ...] = event_hazards(scenario, endpoint)[arm]
     starts = {start for hazard in hazards for start in hazard.starts_months if start < tau_months}
     halving = (tau_months * 0.5**k for k in range(_PANELS))
@@ -147,6 +148,13 @@ def restricted_mean(scenario: Scenario, endpoint: str, arm: str, tau_months: flo
     months = middle[:, None] + half[:, None] * nodes
     survival = arm_survival(scenario, endpoint, arm, months)
     return float(np.sum(half[:, None] * weights * survival))
+
+
+@cache
+def _gauss_legendre() -> tuple[FloatArray, FloatArray]:
+    """Nodes and weights of the rule, which take longer to find than to use."""
+    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    return np.asarray(nodes), np.asarray(weights)
 
 
 def median(scenario: Scenario, endpoint: str, arm: str) -> float:
