@@ -425,4 +425,4 @@ def _label(name: str, figure: AnyFigure) -> str:
 
 def published_text(value: float) -> str:
     """A published value, or "not reached"."""
-    return median_text(NOT_REACHED if np.isinf(value) else value)
+    return median_text(NOT_REACHED) if np.isinf(value) else f"{value:.4g}"
