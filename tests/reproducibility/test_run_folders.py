@@ -110,7 +110,7 @@ def test_killed_fifty_times(tiny: Path, many: dict[str, bytes], tmp_path: Path, 
 
 
 # Blocks that take long beside handing them over: a worker that is killed in the midst of that takes
-# a lock of the pool with it, and the run then waits for ever (joblib's loky cannot tell).
+# a lock of the pool with it, most likely, and the run then waits for ever.
 LONGER = (
     "accrual.patients=200",
     "accrual.rate_per_month=60.0",
