@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import Any, Protocol, TypeVar
 
 from simulate.errors import Problem, ScenarioError, SimulateError
@@ -21,6 +22,9 @@ SECONDS_WORTH_WORKERS = 5.0
 MOST_RESTARTS = 5
 LOCAL_CLUSTER = "local"
 WATCH = "simulate-watch-parent"
+NOTICE = "simulate-notice-deaths"
+# A pool notices a death at once, but for one in the midst of a result.
+SECONDS_TO_NOTICE = 2.0
 SECONDS_TO_ANSWER = 20.0
 
 T_co = TypeVar("T_co", covariant=True)
@@ -182,12 +186,46 @@ def _local_processes(workers: int) -> Iterator[Any]:
     from joblib.externals.loky import get_reusable_executor  # noqa: PLC0415
 
     try:
-        yield Parallel(
-            n_jobs=workers, backend="loky", return_as="generator_unordered", batch_size=1
-        )
+        with _deaths_noticed():
+            yield Parallel(
+                n_jobs=workers, backend="loky", return_as="generator_unordered", batch_size=1
+            )
     except (KeyboardInterrupt, GeneratorExit, MemoryError, OSError, SimulateError):
         get_reusable_executor(max_workers=workers).shutdown(wait=False, kill_workers=True)
         raise
+
+
+@contextmanager
+def _deaths_noticed() -> Iterator[None]:
+    """End a pool that has not noticed the death of a worker.
+
+    A worker that is killed while it writes a result leaves half of it in the pool's pipe, and
+    joblib then waits for the other half. Once nobody holds the pipe open to write, it reads that
+    there is no more, and takes the pool for broken, as it is.
+    """
+    from joblib.externals.loky import reusable_executor  # noqa: PLC0415
+
+    is_done = threading.Event()
+
+    def watch() -> None:
+        unnoticed: set[int] = set()
+        while not is_done.wait(SECONDS_TO_NOTICE):
+            executor = reusable_executor._executor
+            processes = dict(getattr(executor, "_processes", None) or {})
+            dead = {pid for pid, process in processes.items() if not process.is_alive()}
+            if dead & unnoticed and not executor._flags.broken:
+                for pid in processes.keys() - dead:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                executor._result_queue._writer.close()
+                return
+            unnoticed = dead
+
+    threading.Thread(target=watch, name=NOTICE, daemon=True).start()
+    try:
+        yield
+    finally:
+        is_done.set()
 
 
 @contextmanager

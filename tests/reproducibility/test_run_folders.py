@@ -109,21 +109,10 @@ def test_killed_fifty_times(tiny: Path, many: dict[str, bytes], tmp_path: Path, 
     kill_and_go_on(tiny, tmp_path / "run", many, 5, seed)
 
 
-# Blocks that take long beside handing them over: a worker that is killed in the midst of that takes
-# a lock of the pool with it, most likely, and the run then waits for ever.
-LONGER = (
-    "accrual.patients=200",
-    "accrual.rate_per_month=60.0",
-    "analyses.final.trigger.events=120",
-)
-
-
 @pytest.mark.slow
-def test_a_killed_worker_is_replaced(tiny: Path, tmp_path: Path) -> None:
-    whole = undisturbed(tiny, tmp_path / "whole", MANY * BLOCK, *LONGER)
+def test_a_killed_worker_is_replaced(tiny: Path, many: dict[str, bytes], tmp_path: Path) -> None:
     out = tmp_path / "run"
-    settings = [part for value in LONGER for part in ("--set", value)]
-    with started(*of_many(tiny, out), *settings) as process:
+    with started(*of_many(tiny, out)) as process:
         for due in (5, 20):
             wait_until(holds(out, due), process)
             wait_until(lambda: len(worker_processes(process)) == 2, process)
@@ -132,7 +121,7 @@ def test_a_killed_worker_is_replaced(tiny: Path, tmp_path: Path) -> None:
     assert done.code == 0, done.stderr
     assert done.stderr.count("a worker process died; its block is taken up again") == 2
     assert "Traceback" not in done.stderr
-    assert contents(out) == whole
+    assert contents(out) == many
 
 
 # Shards

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from joblib.externals.loky.process_executor import BrokenProcessPool, TerminatedWorkerError
 from twins.feature_scenarios import events, feature_scenario
+from unit.sleepers import HalfSender
 
 from simulate.api.blocks import Counts, start, work_on
 from simulate.api.inputs import planned_blocks, with_simulation
@@ -393,3 +394,15 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < limit:
         time.sleep(0.1)
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+
+
+def test_a_worker_killed_in_the_midst_of_its_result_is_replaced(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    blocks = blocks_of(FIVE_BLOCKS)
+    with caplog.at_level(logging.WARNING, "simulate"):
+        done = dict(over_blocks(HalfSender(tmp_path), blocks, workers=2))
+    assert done == {block: block.start for block in blocks}
+    assert [r.getMessage() for r in caplog.records] == [
+        "a worker process died; its block is taken up again"
+    ]
