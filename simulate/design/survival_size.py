@@ -163,7 +163,7 @@ def size_for_power(trial: TwoArms, power: float, question: Question = _DEFAULT) 
         If a value is out of its range, or no number of patients gives the power.
     """
     n = survival_test(trial, question).n_for(power, question.alpha)
-    return power_for_size(_of_size(trial, n), question)
+    return power_for_size(replace(trial, entry=trial.entry.bringing(n)), question)
 
 
 def power_for_size(trial: TwoArms, question: Question = _DEFAULT) -> SurvivalSize:
@@ -256,8 +256,10 @@ def follow_up_for_power(
     return power_for_size(trial.followed(months), question)
 
 
-def in_whole_patients(size: SurvivalSize, question: Question = _DEFAULT) -> SurvivalSize:
-    """Return the trial with as many patients as can be randomised in its ratio, or more.
+def in_whole_patients(
+    size: SurvivalSize, question: Question = _DEFAULT, *, by_longer_accrual: bool = False
+) -> SurvivalSize:
+    """Return the trial with whole patients, as many as its ratio divides evenly, or a few more.
 
     Parameters
     ----------
@@ -265,21 +267,17 @@ def in_whole_patients(size: SurvivalSize, question: Question = _DEFAULT) -> Surv
         What was solved for.
     question : Question
         How it is to be judged.
+    by_longer_accrual : bool
+        Whether they enter at the same rates for longer, or in the same months at higher rates.
 
     Returns
     -------
     SurvivalSize
-        With faster entry, within the same months.
     """
     n = rounded_up(size.patients, size.trial.ratio)
-    return power_for_size(_of_size(size.trial, n), question)
-
-
-def _of_size(trial: TwoArms, patients: float) -> TwoArms:
-    """Return the trial with rates of entry that bring in so many patients."""
-    factor = patients / trial.entry.patients
-    rates = tuple(rate * factor for rate in trial.entry.rates_per_month)
-    return replace(trial, entry=replace(trial.entry, rates_per_month=rates))
+    entry = size.trial.entry
+    entry = entry.until(n) if by_longer_accrual else entry.bringing(n)
+    return power_for_size(replace(size.trial, entry=entry), question)
 
 
 def _first_with(

@@ -32,8 +32,7 @@ def piecewise_exponential(
 ) -> Hazard:
     """Hazard that changes in steps: ``rates_per_month[j]`` from month ``from_months[j]`` on."""
     check_steps("from_months", from_months, "rates_per_month", rates_per_month)
-    if not all(math.isfinite(rate) and rate >= 0.0 for rate in rates_per_month):
-        raise DesignError("rates_per_month", "must be finite, 0 or more", listed(rates_per_month))
+    _check_rates("rates_per_month", rates_per_month)
     return Hazard(1.0, 1.0, tuple(from_months), tuple(rates_per_month))
 
 
@@ -70,9 +69,7 @@ class Entry:
     def __post_init__(self) -> None:
         check_positive(accrual_months=self.accrual_months)
         check_steps("from_months", self.from_months, "rates_per_month", self.rates_per_month)
-        if not all(math.isfinite(rate) and rate >= 0.0 for rate in self.rates_per_month):
-            given = listed(self.rates_per_month)
-            raise DesignError("rates_per_month", "must be finite, 0 or more", given)
+        _check_rates("rates_per_month", self.rates_per_month)
         if not self.patients > 0.0:
             given = listed(self.rates_per_month)
             raise DesignError("rates_per_month", "must let patients enter during accrual", given)
@@ -104,6 +101,27 @@ class Entry:
     def lasting(self, accrual_months: float) -> Entry:
         """Return the same rates until another month."""
         return replace(self, accrual_months=accrual_months)
+
+    def bringing(self, patients: float) -> Entry:
+        """Return rates in the same proportions that bring in so many patients."""
+        factor = patients / self.patients
+        return replace(self, rates_per_month=tuple(rate * factor for rate in self.rates_per_month))
+
+    def until(self, patients: float) -> Entry:
+        """Return the same rates until so many patients, more than now, have entered."""
+        from scipy.optimize import brentq  # noqa: PLC0415 - slow to import
+
+        longer = self
+        while longer.patients < patients:
+            longer = longer.lasting(2.0 * longer.accrual_months)
+
+        def surplus(months: float) -> float:
+            return self.lasting(months).patients - patients
+
+        low, high = self.accrual_months, longer.accrual_months
+        if low == high:
+            return self
+        return self.lasting(float(brentq(surplus, low, high, xtol=1e-12)))
 
 
 @dataclass(frozen=True)
@@ -204,30 +222,46 @@ class TwoArms:
         return replace(self, strata=strata)
 
 
-def two_arms(
-    control: Hazard,
-    hazard_ratio: float | Sequence[float],
-    entry: Entry,
-    follow_up_months: float,
+def two_arm_trial(
     *,
+    hazard_ratio: float | Sequence[float],
+    accrual_months: float,
+    follow_up_months: float,
+    control_median_months: float | None = None,
+    control_shape: float = 1.0,
+    control_rate_per_month: float | Sequence[float] | None = None,
+    control_from_months: Sequence[float] = (0.0,),
     hazard_ratio_from_months: Sequence[float] = (0.0,),
     dropout_rate_per_month: float = 0.0,
+    accrual_rate_per_month: float | Sequence[float] = 1.0,
+    accrual_from_months: Sequence[float] = (0.0,),
     ratio: float = 1.0,
 ) -> TwoArms:
-    """Trial without strata, both arms with the same constant hazard of dropping out.
+    """Trial without strata, from its figures.
+
+    Where there may be several figures, each holds from the month at the same place in the list of
+    the name with ``from_months`` on.
 
     Parameters
     ----------
-    control : Hazard
-        Hazard of the control arm: `exponential`, `piecewise_exponential` or `weibull`.
     hazard_ratio : float or sequence of float
-        Experimental over control; several, from the months of ``hazard_ratio_from_months`` on.
-    entry, follow_up_months, ratio
-        As in `TwoArms`.
-    hazard_ratio_from_months : sequence of float
-        Months from randomisation at which each hazard ratio begins; the first is 0.
+        Experimental over control, greater than 0.
+    accrual_months : float
+        Months in which patients enter.
+    follow_up_months : float
+        From the end of accrual to the look; negative for a look while patients still enter.
+    control_median_months, control_shape : float
+        Median of the control arm, and the shape of its Weibull; shape 1 is the exponential.
+    control_rate_per_month : float or sequence of float
+        Hazards of the control arm, instead of a median.
     dropout_rate_per_month : float
-        Hazard of dropping out, 0 or more.
+        Hazard of dropping out, the same in both arms.
+    accrual_rate_per_month : float or sequence of float
+        Patients a month of both arms; anything proportional to it where it is solved for.
+    control_from_months, hazard_ratio_from_months, accrual_from_months : sequence of float
+        Months from randomisation, and of the calendar; the first is 0, the rest increase.
+    ratio : float
+        Experimental patients to one control patient.
 
     Returns
     -------
@@ -236,18 +270,56 @@ def two_arms(
     Raises
     ------
     DesignError
-        If a number is out of its range.
+        If a figure is missing or out of its range.
     """
-    ratios = (hazard_ratio,) if isinstance(hazard_ratio, int | float) else tuple(hazard_ratio)
+    check_positive(control_shape=control_shape)
+    check_not_negative(dropout_rate_per_month=dropout_rate_per_month)
+    ratios = _several(hazard_ratio)
     check_steps("hazard_ratio_from_months", hazard_ratio_from_months, "hazard_ratio", ratios)
     for value in ratios:
         check_positive(hazard_ratio=value)
-    check_not_negative(dropout_rate_per_month=dropout_rate_per_month)
-    check_not_negative(follow_up_months=follow_up_months)
-    experimental = control.times_from(tuple(hazard_ratio_from_months), ratios)
+    if (control_median_months is None) == (control_rate_per_month is None):
+        given = "neither" if control_median_months is None else "both"
+        raise DesignError(
+            "control_median_months", "must be given, or control_rate_per_month instead", given
+        )
+    if control_median_months is not None:
+        check_positive(control_median_months=control_median_months)
+        check_steps("control_from_months", control_from_months, "control_median_months", (1.0,))
+        control = weibull(shape=control_shape, median_months=control_median_months)
+    else:
+        if control_shape != 1.0:
+            raise DesignError(
+                "control_shape", "must be 1 with control_rate_per_month", control_shape
+            )
+        rates = _several(control_rate_per_month)
+        check_steps("control_from_months", control_from_months, "control_rate_per_month", rates)
+        _check_rates("control_rate_per_month", rates)
+        control = piecewise_exponential(rates, control_from_months)
+    rates = _several(accrual_rate_per_month)
+    check_steps("accrual_from_months", accrual_from_months, "accrual_rate_per_month", rates)
+    _check_rates("accrual_rate_per_month", rates)
     dropout = None
     if dropout_rate_per_month > 0.0:
-        dropout = Hazard(1.0, 1.0, (0.0,), (dropout_rate_per_month,))
+        dropout = piecewise_exponential((dropout_rate_per_month,))
+    experimental = control.times_from(tuple(hazard_ratio_from_months), ratios)
     return TwoArms(
-        (Stratum(control, experimental, dropout, dropout),), entry, follow_up_months, ratio
+        (Stratum(control, experimental, dropout, dropout),),
+        Entry(accrual_months, rates, tuple(accrual_from_months)),
+        follow_up_months,
+        ratio,
     )
+
+
+def _several(values: float | Sequence[float] | None) -> tuple[float, ...]:
+    """One number or several as several."""
+    if values is None:
+        return ()
+    return (float(values),) if isinstance(values, int | float) else tuple(values)
+
+
+def _check_rates(name: str, rates: Sequence[float]) -> None:
+    """Refuse rates that are negative or not finite, or none of which is above 0."""
+    possible = all(math.isfinite(rate) and rate >= 0.0 for rate in rates)
+    if not (possible and any(rate > 0.0 for rate in rates)):
+        raise DesignError(name, "must be finite, 0 or more, and not all 0", listed(rates))
