@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
 Command = Callable[..., None]
 EVENT_METHODS = ("schoenfeld", "freedman", "hsieh_freedman")
+# Parameters whose options have other names.
+OPTIONS = {
+    "rho": "--fleming-harrington",
+    "gamma": "--fleming-harrington",
+    "delay_months": "--modest-delay-months",
+    "tau_months": "--rmst-months",
+    "at_months": "--milestone-months",
+}
 SURVIVAL_METHODS = (*EVENT_METHODS, "lachin_foulkes", "bernstein_lagakos", "logrank")
 
 
@@ -47,7 +55,7 @@ class DesignGroup(click.Group):
         def named(words: str) -> str:
             return pattern.sub(lambda found: options[found[1]], words)
 
-        where = options.get(problem.path, problem.path)
+        where = (options | OPTIONS).get(problem.path, problem.path)
         rule, remedy = named(problem.rule), named(problem.remedy)
         return replace(problem, path="", rule=rule, remedy=remedy, where=where)
 
@@ -154,20 +162,34 @@ def _method_option(methods: Sequence[str], default: str) -> Callable[[Command], 
     return click.option("--method", type=click.Choice(methods), default=default, show_default=True)
 
 
-def _show(answer: Answer, as_json: bool) -> None:
+def _show(answer: Answer, as_json: bool, unused: Sequence[str] = ()) -> None:
     """Print what was found, with the options that it was found from."""
-    parameters = click.get_current_context().params
+    context = click.get_current_context()
     inputs = {
-        name: value
-        for name, value in parameters.items()
-        if name != "as_json" and value is not None and value != ()
+        str(option.name): context.params[str(option.name)]
+        for option in context.command.params
+        if option.name not in ("as_json", *unused)
     }
+    inputs = {name: value for name, value in inputs.items() if value not in (None, ())}
     if as_json:
         print_json(answer.to_json(inputs))
         return
     from simulate.report.design import print_answer
 
-    print_answer(answer, inputs, open_console())
+    options = [
+        f"{option.opts[0]} {_given(value)}"
+        for option in context.command.params
+        if option.name in inputs
+        for value in (inputs[option.name] if option.multiple else [inputs[option.name]])
+    ]
+    print_answer(answer, options, open_console())
+
+
+def _given(value: object) -> str:
+    """Write a value as it is given on the command line."""
+    if isinstance(value, tuple):
+        return ",".join(map(_given, value))
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 @design.command()
@@ -338,7 +360,8 @@ def _weighted(
     found = []
     for exponents in fleming_harrington:
         if len(exponents) != 2:
-            raise DesignError("fleming_harrington", "must be two numbers: RHO,GAMMA", exponents)
+            given = ",".join(map(_given, exponents))
+            raise DesignError("fleming_harrington", "must be two numbers, RHO,GAMMA", given)
         rho, gamma = exponents
         label = f"Fleming-Harrington ({rho:g}, {gamma:g})"
         found.append((f"fh_{rho:g}_{gamma:g}", label, LogrankWeights(rho, gamma)))
@@ -420,7 +443,9 @@ def simon(
         given = "neither" if power is None else "both"
         raise DesignError("power", "must be given, or stages instead", given)
     if stages is not None:
-        _show(stages_answer(stages, null_rate, alternative_rate), as_json)
+        _show(
+            stages_answer(stages, null_rate, alternative_rate), as_json, ("alpha", "max_patients")
+        )
     elif power is not None:
         answer = simon_answer(null_rate, alternative_rate, power, alpha, max_patients)
         _show(answer, as_json)

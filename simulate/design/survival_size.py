@@ -298,6 +298,7 @@ def _first_with(
     long = 1.0
     while surplus(long) < 0.0:
         if long >= LONGEST_MONTHS:
+            survival_test(lasting(long), question).n_for(power, question.alpha)
             reached = surplus(long) + power
             raise DesignError(
                 "power",

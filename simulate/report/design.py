@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,14 +23,14 @@ class Figure(NamedTuple):
         Its name in JSON, and in the table.
     values : tuple of float or None
         One for each column; none where there is no such figure. Whole numbers are `int`.
-    digits : int
-        Decimals in the table.
+    digits : int or tuple of int
+        Decimals in the table, of all columns or of each.
     """
 
     key: str
     label: str
     values: tuple[float | None, ...]
-    digits: int
+    digits: int | tuple[int, ...]
 
 
 class Answer(NamedTuple):
@@ -73,13 +72,13 @@ class Answer(NamedTuple):
         }
 
 
-def print_answer(answer: Answer, inputs: Mapping[str, object], console: Console) -> None:
+def print_answer(answer: Answer, options: Sequence[str], console: Console) -> None:
     """Print the method, the options with their defaults, the table and the notes."""
     say(console, answer.method, "bold")
-    say(console, " ".join(f"{option_of(name)} {_given(value)}" for name, value in inputs.items()))
+    say(console, " ".join(options))
     say(console)
     columns = [
-        Column(heading, [_cell(figure.values[k], figure.digits) for figure in answer.figures])
+        Column(heading, [_cell(figure, k) for figure in answer.figures])
         for k, heading in enumerate(answer.columns.values())
     ]
     print_columns(console, [figure.label for figure in answer.figures], columns)
@@ -87,20 +86,17 @@ def print_answer(answer: Answer, inputs: Mapping[str, object], console: Console)
         say(console, note)
 
 
-def option_of(name: str) -> str:
-    """Name of an option by that of its parameter."""
-    return "--" + name.replace("_", "-")
+def whole(value: float) -> float:
+    """Return what is whole but for rounding as a whole number."""
+    return round(value) if abs(value - round(value)) < 1e-6 else value
 
 
-def _given(value: object) -> str:
-    """Write a value as it is given on the command line."""
-    if isinstance(value, tuple | list):
-        return ",".join(map(_given, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _cell(value: float | None, digits: int) -> str:
+def _cell(figure: Figure, column: int) -> str:
     """Write a figure; nothing where there is none."""
-    if value is None or not math.isfinite(value):
+    value = figure.values[column]
+    if value is None:
         return ""
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    digits = figure.digits if isinstance(figure.digits, int) else figure.digits[column]
+    return f"{value:,.{digits}f}"

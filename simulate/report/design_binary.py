@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from simulate.design.arguments import check_whole
+from simulate.design.arguments import check_whole, listed
 from simulate.design.normal_power import rounded_up
 from simulate.design.one_proportion import single_arm, single_arm_size
 from simulate.design.simon import TwoStage, simon_designs, two_stage
 from simulate.design.two_proportions import ProportionMethod, two_proportions_test
 from simulate.errors import DesignError
-from simulate.report.design import Answer, Figure
+from simulate.report.design import Answer, Figure, whole
 from simulate.report.design_survival import EXACT_AND_ROUNDED
 
 PROPORTIONS = {
@@ -46,11 +46,13 @@ def two_sample_answer(
         numbers, columns = [exact, rounded_up(exact, ratio)], EXACT_AND_ROUNDED
     figures = [
         Figure("patients", "patients of both arms", tuple(numbers), 2),
-        Figure("patients_control", "  control", tuple(n / (1.0 + ratio) for n in numbers), 2),
+        Figure(
+            "patients_control", "  control", tuple(whole(n / (1.0 + ratio)) for n in numbers), 2
+        ),
         Figure(
             "patients_experimental",
             "  experimental",
-            tuple(n * ratio / (1.0 + ratio) for n in numbers),
+            tuple(whole(n * ratio / (1.0 + ratio)) for n in numbers),
             2,
         ),
         Figure("power", "power", tuple(test.power(n, alpha) for n in numbers), 4),
@@ -145,11 +147,12 @@ def stages_answer(stages: tuple[float, ...], null_rate: float, alternative_rate:
     DesignError
         If a value is out of its range.
     """
-    if len(stages) != 4:
-        raise DesignError("stages", "must be four numbers: r1,n1,r,n", len(stages))
-    if any(value != int(value) for value in stages):
-        raise DesignError("stages", "must be whole numbers: r1,n1,r,n")
+    given = listed(stages)
+    if len(stages) != 4 or any(not float(value).is_integer() for value in stages):
+        raise DesignError("stages", "must be four whole numbers, r1,n1,r,n", given)
     r1, n1, r, n = (int(value) for value in stages)
+    if not (0 <= r1 < n1 < n and r1 <= r < n):
+        raise DesignError("stages", "must have 0 <= r1 < n1 < n and r1 <= r < n", given)
     design = two_stage(n1, r1, n, r, null_rate, alternative_rate)
     return Answer("simon", "Two stages as given, exact", {"given": "as given"}, _stages([design]))
 

@@ -29,7 +29,7 @@ from simulate.design.survival_size import (
 )
 from simulate.design.two_arms import TwoArms, two_arm_trial
 from simulate.errors import DesignError
-from simulate.report.design import Answer, Figure
+from simulate.report.design import Answer, Figure, whole
 
 METHODS = {
     "schoenfeld": "Schoenfeld (1981)",
@@ -123,20 +123,20 @@ def size_answer(power: float, question: Question, figures: dict[str, Any]) -> An
             "accrual_rate_per_month",
             "one of accrual_rate_per_month, accrual_months and follow_up_months must be left out, "
             "to be found",
-            f"{3 - len(unknown)} of them",
+            ("all", "two", "one", "none")[len(unknown)],
             "with all three, simulate design power gives the power" if not unknown else "",
         )
     (name,) = unknown
     if name == "accrual_rate_per_month":
         size = size_for_power(_trial(figures), power, question)
-        whole = in_whole_patients(size, question)
+        rounded = in_whole_patients(size, question)
     elif name == "accrual_months":
         size = accrual_for_power(_trial(figures | {name: 1.0}), power, question)
-        whole = in_whole_patients(size, question, by_longer_accrual=True)
+        rounded = in_whole_patients(size, question, by_longer_accrual=True)
     else:
         size = follow_up_for_power(_trial(figures | {name: 0.0}), power, question)
         months = math.ceil(size.trial.follow_up_months - 1e-9)
-        whole = power_for_size(size.trial.followed(float(months)), question)
+        rounded = power_for_size(size.trial.followed(float(months)), question)
     found = {
         "accrual_rate_per_month": "patients, entering in the months that are given",
         "accrual_months": "duration of accrual",
@@ -146,7 +146,7 @@ def size_answer(power: float, question: Question, figures: dict[str, Any]) -> An
         "size",
         f"{METHODS[question.method]}: {found[name]}",
         EXACT_AND_ROUNDED,
-        _size_figures([size, whole], question),
+        _size_figures([size, rounded], question),
         [FLUID],
     )
 
@@ -241,7 +241,9 @@ def nph_answer(
         (key, label, logrank_test(trial, weight, judged))
         for key, label, weight in (("logrank", "log-rank", LogrankWeights()), *weights)
     ]
-    tests.append(("ahr", "average hazard ratio", average_hazard_ratio(trial).test()))
+    tests.append(
+        ("ahr", "log-rank, by the average hazard ratio", average_hazard_ratio(trial).test())
+    )
     tests += [
         (f"rmst_{m:g}", f"restricted mean to month {m:g}", rmst_test(trial, m)) for m in rmst_months
     ]
@@ -260,7 +262,7 @@ def nph_answer(
             needed = test.n_for(power, alpha) if test.effect > 0.0 else None
             up = None if needed is None else rounded_up(needed, trial.ratio)
             values = (*values, needed, up)
-        rows.append(Figure(key, label, values, 4))
+        rows.append(Figure(key, label, values, (4, 2, 0)))
     events = n * sum(event_probabilities(trial))
     notes = [f"{events:.2f} events are expected at the look, month {trial.study_months:g}", FLUID]
     return Answer(
@@ -307,13 +309,9 @@ def _size_figures(sizes: Sequence[SurvivalSize], question: Question) -> list[Fig
     def row(of: Callable[[SurvivalSize], float]) -> tuple[float, ...]:
         return tuple(of(size) for size in sizes)
 
-    def patients(size: SurvivalSize) -> float:
-        whole = round(size.patients)
-        return whole if abs(size.patients - whole) < 1e-6 else size.patients
-
     alpha, null = question.alpha, question.null_hazard_ratio
     return [
-        Figure("patients", "patients", row(patients), 2),
+        Figure("patients", "patients", row(lambda s: whole(s.patients)), 2),
         Figure("events", "expected events", row(lambda s: s.events), 2),
         Figure("events_control", "  control", row(lambda s: s.events_control), 2),
         Figure("events_experimental", "  experimental", row(lambda s: s.events_experimental), 2),
