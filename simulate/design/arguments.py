@@ -46,7 +46,7 @@ def check_power(power: float, alpha: float) -> None:
 def check_whole(least: int, **values: int) -> None:
     """Refuse what is not a whole number of at least ``least``."""
     for name, value in values.items():
-        if isinstance(value, bool) or value != int(value) or value < least:
+        if isinstance(value, bool) or not float(value).is_integer() or value < least:
             raise DesignError(name, f"must be a whole number of at least {least}", value)
 
 

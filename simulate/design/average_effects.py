@@ -137,7 +137,7 @@ def cox_limit(trial: TwoArms, weights: LogrankWeights | None = None) -> CoxLimit
     from scipy.optimize import brentq  # noqa: PLC0415 - slow to import
 
     weights = weights or LogrankWeights()
-    seen_and_weights = [(seen, weights.of(seen)) for seen in at_risk(trial, weights.cuts)]
+    seen_and_weights = [(seen, weights.of(seen)) for seen in at_risk(trial, weights.cuts(trial))]
 
     def expected(log_ratio: float) -> tuple[float, float, float]:
         """Score, its variance, and the information (minus its derivative)."""

@@ -77,10 +77,27 @@ class LogrankWeights:
             return 1.0 / np.maximum(survival, self.survival_floor)
         return np.asarray(survival**self.rho * (1.0 - survival) ** self.gamma)
 
-    @property
-    def cuts(self) -> tuple[float, ...]:
-        """Times since randomisation at which the weights have a kink."""
-        return () if self.delay_months is None else (self.delay_months,)
+    def cuts(self, trial: TwoArms) -> tuple[float, ...]:
+        """Months since randomisation at which the weights have a kink, in any stratum."""
+        if self.delay_months is not None:
+            return (self.delay_months,)
+        if self.survival_floor is None:
+            return ()
+        strata = range(len(trial.strata))
+        return tuple(_month_of(trial, stratum, self.survival_floor) for stratum in strata)
+
+
+def _month_of(trial: TwoArms, stratum: int, survival: float) -> float:
+    """Month at which the survival of both arms of a stratum is ``survival``, or the longest."""
+    from scipy.optimize import brentq  # noqa: PLC0415 - slow to import
+
+    def surplus(months: float) -> float:
+        return at_risk(trial, (months,))[stratum].survival_at(months) - survival
+
+    longest = trial.study_months - trial.entry.first_month
+    if surplus(longest) >= 0.0:
+        return longest
+    return float(brentq(surplus, 0.0, longest, xtol=1e-12))
 
 
 class Score(NamedTuple):
@@ -123,7 +140,7 @@ def logrank_score(trial: TwoArms, weights: LogrankWeights | None = None) -> Scor
     """
     weights = weights or LogrankWeights()
     sums = np.zeros(4)
-    for seen in at_risk(trial, weights.cuts):
+    for seen in at_risk(trial, weights.cuts(trial)):
         w, q = weights.of(seen), seen.share
         gap = seen.hazard_control - seen.hazard_experimental
         parts = (
