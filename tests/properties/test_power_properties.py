@@ -67,8 +67,8 @@ def trials(draw: st.DrawFn, same: bool = False) -> TwoArms:
     for _ in range(draw(st.integers(1, 2))):
         control = draw(hazards())
         experimental = control if same else draw(hazards())
-        dropouts = [draw(st.one_of(st.none(), hazards())) for _ in range(2)]
-        strata.append(Stratum(control, experimental, *dropouts, share=draw(ratios)))
+        dropouts = draw(st.one_of(st.none(), hazards())), draw(st.one_of(st.none(), hazards()))
+        strata.append(Stratum(control, experimental, dropouts[0], dropouts[1], draw(ratios)))
     return TwoArms(tuple(strata), draw(entries()), draw(st.floats(0.5, 20.0)), draw(ratios))
 
 
@@ -124,7 +124,13 @@ def test_arms_exchanged_change_the_sign(trial: TwoArms, weight: LogrankWeights) 
 @settings(deadline=None, max_examples=30)
 def test_time_has_no_unit(trial: TwoArms, weight: LogrankWeights, factor: float) -> None:
     strata = tuple(
-        Stratum(*(None if h is None else h.stretched(factor) for h in _hazards(s)), share=s.share)  # type: ignore[arg-type]
+        Stratum(
+            s.control.stretched(factor),
+            s.experimental.stretched(factor),
+            None if s.dropout_control is None else s.dropout_control.stretched(factor),
+            None if s.dropout_experimental is None else s.dropout_experimental.stretched(factor),
+            s.share,
+        )
         for s in trial.strata
     )
     entry = Entry(
@@ -132,7 +138,6 @@ def test_time_has_no_unit(trial: TwoArms, weight: LogrankWeights, factor: float)
         trial.entry.rates_per_month,
         tuple(start * factor for start in trial.entry.from_months),
     )
-    # A stretched piecewise exponential has its rates per stretched month.
     longer = TwoArms(strata, entry, trial.follow_up_months * factor, trial.ratio)
     if weight.delay_months is not None:
         stretched = replace(weight, delay_months=weight.delay_months * factor)
@@ -140,15 +145,6 @@ def test_time_has_no_unit(trial: TwoArms, weight: LogrankWeights, factor: float)
         stretched = weight
     found, expected = logrank_score(longer, stretched), logrank_score(trial, weight)
     np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-11)
-
-
-def _hazards(stratum: Stratum) -> list[Hazard | None]:
-    return [
-        stratum.control,
-        stratum.experimental,
-        stratum.dropout_control,
-        stratum.dropout_experimental,
-    ]
 
 
 @given(trials())
