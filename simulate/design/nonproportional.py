@@ -25,6 +25,8 @@ from simulate.design.two_arms import Stratum, TwoArms
 from simulate.errors import DesignError
 from simulate.scenario.hazards import FloatArray, Hazard
 
+# Below, weights are too unequal for their squares to say anything.
+_LEAST_FLOOR = 1e-9
 Judged = Literal["own_variance", "null_information"]
 
 
@@ -42,7 +44,7 @@ class LogrankWeights:
     delay_months : float, optional
         Months from randomisation up to which modest weights grow.
     survival_floor : float, optional
-        The floor of modest weights itself, above 0 and at most 1.
+        The floor of modest weights itself, 1e-9 to 1.
 
     Raises
     ------
@@ -60,8 +62,8 @@ class LogrankWeights:
         if self.delay_months is not None:
             check_positive(delay_months=self.delay_months)
         floor = self.survival_floor
-        if floor is not None and not 0.0 < floor <= 1.0:
-            raise DesignError("survival_floor", "must be above 0 and at most 1", floor)
+        if floor is not None and not _LEAST_FLOOR <= floor <= 1.0:
+            raise DesignError("survival_floor", f"must be from {_LEAST_FLOOR:g} to 1", floor)
         named = [self.rho > 0.0 or self.gamma > 0.0, self.delay_months is not None]
         if sum([*named, floor is not None]) > 1:
             raise DesignError(
@@ -72,7 +74,14 @@ class LogrankWeights:
         """Weights at the nodes of a stratum."""
         survival = seen.survival
         if self.delay_months is not None:
-            return 1.0 / np.maximum(survival, seen.survival_at(self.delay_months))
+            floor = seen.survival_at(self.delay_months)
+            if floor < _LEAST_FLOOR:
+                raise DesignError(
+                    "delay_months",
+                    f"must come while patients are event-free: {floor:.2g} of them are then",
+                    self.delay_months,
+                )
+            return 1.0 / np.maximum(survival, floor)
         if self.survival_floor is not None:
             return 1.0 / np.maximum(survival, self.survival_floor)
         return np.asarray(survival**self.rho * (1.0 - survival) ** self.gamma)

@@ -21,6 +21,10 @@ from simulate.errors import DesignError
 from simulate.scenario.hazards import FloatArray, Hazard
 
 
+# Times that differ by less are better taken for one.
+MOST_SHAPE = 100.0
+
+
 def exponential(*, median_months: float) -> Hazard:
     """Hazard of exponential times with a median, in months."""
     check_positive(median_months=median_months)
@@ -39,6 +43,8 @@ def piecewise_exponential(
 def weibull(*, shape: float, median_months: float) -> Hazard:
     """Hazard of Weibull times, ``S(t) = exp(-log(2) (t / median) ** shape)``."""
     check_positive(shape=shape, median_months=median_months)
+    if shape > MOST_SHAPE:
+        raise DesignError("shape", f"must be at most {MOST_SHAPE:g}", shape)
     return Hazard(shape, median_months * math.log(2.0) ** (-1.0 / shape), (0.0,), (1.0,))
 
 
@@ -108,7 +114,7 @@ class Entry:
         return replace(self, rates_per_month=tuple(rate * factor for rate in self.rates_per_month))
 
     def until(self, patients: float) -> Entry:
-        """Return the same rates until so many patients, more than now, have entered."""
+        """Return the same rates until so many patients have entered, but no shorter accrual."""
         from scipy.optimize import brentq  # noqa: PLC0415 - slow to import
 
         longer = self
@@ -285,6 +291,8 @@ def two_arm_trial(
         )
     if control_median_months is not None:
         check_positive(control_median_months=control_median_months)
+        if control_shape > MOST_SHAPE:
+            raise DesignError("control_shape", f"must be at most {MOST_SHAPE:g}", control_shape)
         check_steps("control_from_months", control_from_months, "control_median_months", (1.0,))
         control = weibull(shape=control_shape, median_months=control_median_months)
     else:

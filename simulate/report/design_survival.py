@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from simulate.design.arguments import listed
 from simulate.design.average_effects import average_hazard_ratio, cox_limit
 from simulate.design.curve_tests import milestone_test, rmst_test
 from simulate.design.events import (
@@ -180,6 +181,9 @@ def ahr_answer(
         If a figure is missing or out of its range.
     """
     full = _whole_trial(patients, figures | {"follow_up_months": 0.0})
+    columns = {f"{month:.10g}": f"month {month:.10g}" for month in calendar_months}
+    if len(columns) < len(calendar_months):
+        raise DesignError("calendar_months", "must differ from each other", listed(calendar_months))
     rows: dict[str, list[float]] = {name: [] for name in _AHR_ROWS}
     for month in calendar_months:
         if not month > full.entry.first_month or not math.isfinite(month):
@@ -195,7 +199,7 @@ def ahr_answer(
     return Answer(
         "ahr",
         "Expected counts, and averages of the hazard ratio over them",
-        {f"{month:g}": f"month {month:g}" for month in calendar_months},
+        columns,
         [
             Figure(key, label, tuple(rows[key]), digits)
             for key, (label, digits) in _AHR_ROWS.items()

@@ -239,6 +239,10 @@ ARM = ("--null-rate", "0.1", "--alternative-rate", "0.3")
             ("ahr", *TRIAL, "--patients", "9", "--accrual-months", "9", "--calendar-months", "0"),
             "--calendar-months: must be finite and after the first entry (given: 0.0)",
         ),
+        (
+            ("ahr", *TRIAL, "--patients", "9", "--accrual-months", "9", "--calendar-months", "8,8"),
+            "--calendar-months: must differ from each other (given: 8,8)",
+        ),
         ((*NPH, "--fleming-harrington", "1"), "--fleming-harrington: must be two numbers, RHO,GA"),
         ((*NPH, "--fleming-harrington", "1,-1"), "--fleming-harrington: must be a finite number"),
         ((*NPH, "--modest-delay-months", "0"), "--modest-delay-months: must be a finite number"),

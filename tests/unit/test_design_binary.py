@@ -75,6 +75,9 @@ RATES = [
     (Fraction(1, 10), Fraction(1, 2), Fraction(1, 10), Fraction(8, 10), 16),
     (Fraction(1, 20), Fraction(2, 5), Fraction(1, 20), Fraction(8, 10), 16),
     (Fraction(1, 2), Fraction(4, 5), Fraction(1, 5), Fraction(3, 4), 14),
+    # A single design, most of whose patients are in the first stage.
+    (Fraction(7, 20), Fraction(3, 5), Fraction(3, 10), Fraction(9, 10), 15),
+    (Fraction(3, 20), Fraction(9, 20), Fraction(1, 5), Fraction(9, 10), 15),
 ]
 
 

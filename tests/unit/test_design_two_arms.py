@@ -116,6 +116,7 @@ def test_entries() -> None:
     assert longer.accrual_months == pytest.approx(21.0)
     assert longer.rates_per_month == ENTRY.rates_per_month
     assert ENTRY.until(120.0) == ENTRY
+    assert ENTRY.until(120.0 - 1e-9) == ENTRY
     # A rate that would begin after accrual has no part in it.
     assert Entry(5.0, (2.0, 7.0), (0.0, 6.0)).patients == pytest.approx(10.0)
     assert Entry(5.0, (2.0, 7.0), (0.0, 5.0)).patients == pytest.approx(10.0)
@@ -171,7 +172,10 @@ def test_information_is_summed_over_pieces() -> None:
             both[0] += step.events[0]
             both[1] += step.events[1]
     information = sum(1.0 / (1.0 / d0 + 1.0 / d1) for d0, d1 in sums.values())
-    assert average_hazard_ratio(STRATIFIED).information == pytest.approx(information, rel=1e-4)
+    found = average_hazard_ratio(STRATIFIED)
+    assert found.information == pytest.approx(information, rel=1e-4)
+    # Two experimental patients to one control patient.
+    assert found.null_information == pytest.approx(2.0 / 9.0 * found.events)
 
 
 @pytest.mark.parametrize("trial", TRIALS)
@@ -363,6 +367,7 @@ def test_integrals_run_from_randomisation() -> None:
             {"control_median_months": None, "control_rate_per_month": 0.1, "control_shape": 2.0},
             "control_shape: must be 1",
         ),
+        ({"control_shape": 101.0}, "control_shape: must be at most 100"),
         ({"dropout_rate_per_month": -0.1}, "dropout_rate_per_month: must be .* 0 or more"),
         ({"accrual_months": math.inf}, "accrual_months: must be a finite number"),
         ({"accrual_rate_per_month": (0.0,)}, "accrual_rate_per_month: .* not all 0"),
@@ -389,6 +394,7 @@ def test_figures_are_checked(figures: dict[str, object], message: str) -> None:
         two_arm_trial(**(good | figures))  # type: ignore[arg-type]
 
 
+FAST = Stratum(piecewise_exponential((3.0,)), piecewise_exponential((2.0,)))
 NEVER = Hazard(1.0, 1.0, (0.0,), (0.0,))
 
 
@@ -425,7 +431,9 @@ def test_what_cannot_be_computed_is_said() -> None:
         average_hazard_ratio(TwoArms((Stratum(UNEQUAL.control, NEVER),), ENTRY, 1.0))
     with pytest.raises(DesignError, match="delay_months: must stand alone"):
         LogrankWeights(gamma=1.0, delay_months=3.0)
-    with pytest.raises(DesignError, match="survival_floor: must be above 0 and at most 1"):
+    with pytest.raises(DesignError, match="delay_months: must come while patients are event-free"):
+        logrank_score(replace(SMALL, strata=(FAST,)), LogrankWeights(delay_months=30.0))
+    with pytest.raises(DesignError, match="survival_floor: must be from 1e-09 to 1"):
         LogrankWeights(survival_floor=1.5)
 
 
