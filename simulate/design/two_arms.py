@@ -20,7 +20,6 @@ from simulate.design.arguments import (
 from simulate.errors import DesignError
 from simulate.scenario.hazards import FloatArray, Hazard
 
-
 # Times that differ by less are better taken for one.
 MOST_SHAPE = 100.0
 
