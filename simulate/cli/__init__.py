@@ -21,6 +21,7 @@ from simulate.cli.compare import compare
 from simulate.cli.folders import merge, show, status, verify
 from simulate.cli.replay import replay
 from simulate.cli.run import run
+from simulate.cli.study import study
 from simulate.cli.warmup import warmup
 
 EXIT_FAILED = 1
@@ -40,6 +41,7 @@ def cli(context: click.Context) -> None:
 COMMANDS = (
     run,
     check,
+    study,
     assurance,
     calibrate,
     status,

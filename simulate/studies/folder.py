@@ -60,6 +60,12 @@ class StudyFolder:
         """Run folder of a cell, which need not exist yet."""
         return RunFolder(self.path / CELLS / name, self.manifests[name])
 
+    def n_blocks(self) -> tuple[int, int]:
+        """Number of blocks that are there, by their names alone, and of all of the study."""
+        folders = [self.cell(name) for name in self.manifests]
+        there = sum(len(folder.present()) for folder in folders if has_manifest(folder.path))
+        return there, sum(len(folder.planned()) for folder in folders)
+
     def strays(self) -> list[str]:
         """Names of folders of cells that are none of this study (any more); they stay."""
         return [name for name in self._names() if name not in self.manifests]
