@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from simulate.report.contents import FAILURES, with_error
+from simulate.report.contents import FAILURES, counted_name, with_error
 from simulate.report.tables import Column, print_rows, say
 from simulate.report.wording import months_text, number
 from simulate.report.words import arm_name, comparison_text, hypothesis_name, rule_text
@@ -54,8 +54,6 @@ def grid_in_words(grid: Grid) -> Iterator[str]:
     yield f"{n_cells:,} cells{left_out}, over"
     for name, axis in grid.study.axes.items():
         yield f"  {_axis_text(grid, name, axis)}"
-    if grid.study.horizon_months is not None:
-        yield f"late: not decided by month {number(grid.study.horizon_months)}"
     if grid.reference is not None:
         yield f"differences are from the cell {grid.reference.name}, over the same patients"
 
@@ -126,7 +124,9 @@ def _print_hypothesis(
 def _columns(found: Study, hypothesis: str, cells: Sequence[CellResult]) -> Iterator[Column]:
     """Columns of figures; those without any figure are left out by the caller."""
     ratios = [_true_ratio(cell.scenario, hypothesis) for cell in cells]
-    yield Column("true HR", ratios if len(set(ratios)) > 1 else [""] * len(cells))
+    axes = found.grid.study.axes
+    is_axis = any([value_text(c.cell.values[name]) for c in cells] == ratios for name in axes)
+    yield Column("true HR", ratios if len(set(ratios)) > 1 and not is_axis else [""] * len(cells))
     called = [rejection_text(cell.cell, hypothesis) for cell in cells]
     is_one = len(set(called)) == 1
     rejected = [with_error(cell.power(hypothesis)) for cell in cells]
@@ -139,10 +139,12 @@ def _columns(found: Study, hypothesis: str, cells: Sequence[CellResult]) -> Iter
     )
     yield from _difference_columns(found, hypothesis, cells)
     late = [_if_there(cell, NOT_BY_HORIZON, hypothesis, 4) for cell in cells]
-    yield Column("late", late)
+    yield Column(f"not by month {_horizon(found.grid)}", late)
     month = [_if_there(cell, "look_time_mean", hypothesis, 2) for cell in cells]
     yield Column("month, mean", month)
-    yield Column("events, mean", [_if_there(c, "events_mean", hypothesis, 1) for c in cells])
+    counted = counted_name(cells[0].scenario, hypothesis, "events")
+    events = [_if_there(cell, "events_mean", hypothesis, 1) for cell in cells]
+    yield Column(f"{counted}, mean", events)
 
 
 def _difference_columns(
@@ -165,6 +167,11 @@ def _if_there(cell: CellResult, measure: str, hypothesis: str, digits: int) -> s
         if (row.hypothesis, row.analysis, row.measure) == (hypothesis, OVERALL, measure):
             return with_error(Estimate(row.estimate, row.mcse, row.n_trials), digits)
     return ""
+
+
+def _horizon(grid: Grid) -> str:
+    """Month by which trials should be over; empty if there is none."""
+    return "" if grid.study.horizon_months is None else number(grid.study.horizon_months)
 
 
 def _true_ratio(scenario: Scenario, hypothesis: str) -> str:
@@ -192,10 +199,9 @@ def _notes(found: Study) -> Iterator[str]:
             "before using either (simulate run with the values of the cell tells which)."
         )
     if found.grid.study.horizon_months is not None:
-        month = number(found.grid.study.horizon_months)
         yield (
-            f"late: share of the trials that have not decided by month {month}; a look that never "
-            "has its events decides nothing"
+            f"not by month {_horizon(found.grid)}: share of the trials that have not decided by "
+            "then; a look that never has its events decides nothing"
         )
     marked = [name for name, axis in found.grid.study.axes.items() if axis.null is not None]
     if marked:
