@@ -13,7 +13,8 @@ from simulate.report.figure import check_drawable, check_path
 from simulate.report.study import grid_notes, rejection_text
 from simulate.report.words import hypothesis_name
 from simulate.results.characteristics import OVERALL
-from simulate.results.estimates import CONFIDENCE_Z, Estimate
+from simulate.results.estimates import CONFIDENCE_Z
+from simulate.results.quantiles import FloatArray
 from simulate.scenario.study import Axis, Value, value_text
 from simulate.studies.grid import Grid
 from simulate.studies.measures import NOT_BY_HORIZON
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 POWER = "rejection_probability"
 MOST_PANELS = 24
 ENOUGH_FOR_A_MAP = 3
+MOST_TICKS = 12
 # Told apart in grey by their darkness and by their markers.
 STYLES = (
     ("#08306b", "o"),
@@ -101,8 +103,8 @@ def draw_study(found: Study, path: str, *, heatmap: bool = False) -> None:
         for row, panel in zip(axes, panels, strict=True):
             for kind, place in zip(kinds, row, strict=True):
                 kind(found, panel, place)
-        notes = "\n".join(grid_notes(grid))
-        figure.suptitle("\n".join(filter(None, (_title(found, width), notes))), fontsize=10)
+        figure.suptitle("\n".join([_title(found, width), *grid_notes(grid)]), fontsize=10)
+        figure.supxlabel("bands: pointwise 95% Monte Carlo intervals", fontsize=7, ha="center")
         try:
             metadata = {"Date": None} if path.lower().endswith(".svg") else {}
             figure.savefig(path, dpi=150, metadata=metadata)
@@ -165,8 +167,8 @@ def _draw_power(found: Study, panel: _Panel, axes: Axes) -> None:
         alphas = {c.scenario.hypotheses[panel.hypothesis].alpha for c in cells}
         for alpha in sorted(a for a in alphas if a is not None):
             axes.axhline(alpha, color="black", linestyle=":", linewidth=1)
-            text, place = f"alpha {alpha:g}", ("axes fraction", "data")
-            axes.annotate(text, (1.0, alpha), xycoords=place, fontsize=7, ha="right", va="bottom")
+            text, place = f"one-sided alpha {alpha:g}", ("axes fraction", "data")
+            axes.annotate(text, (0.01, alpha), xycoords=place, fontsize=7, va="bottom")
     axes.set_ylabel(" or ".join(called) if len(called) > 1 else next(iter(called)))
     if list(called) == ["type I error"]:
         axes.set_ylim(bottom=0.0)
@@ -184,81 +186,98 @@ def _draw_late(found: Study, panel: _Panel, axes: Axes) -> None:
     axes.set_title("trials that take too long", fontsize=9)
 
 
+class _Line(NamedTuple):
+    """Cells of one line, by their places over the first axis."""
+
+    x: list[float]
+    cells: list[CellResult]
+    hypothesis: str
+    color: str
+    marker: str
+
+    def estimates(self, measure: str) -> tuple[FloatArray, FloatArray]:
+        """A measure of each cell, and the half-width of its 95% Monte Carlo interval."""
+        found = [cell.estimate(measure, self.hypothesis, OVERALL) for cell in self.cells]
+        values = np.array([estimate.value for estimate in found])
+        return values, CONFIDENCE_Z * np.array([estimate.mcse for estimate in found])
+
+    def closed_forms(self) -> tuple[list[float], list[float]]:
+        """Places and values of the closed forms there are."""
+        twins = [cell.twin(POWER, self.hypothesis) for cell in self.cells]
+        known = [(x, t.twin) for x, t in zip(self.x, twins, strict=True) if t is not None]
+        return [x for x, _ in known], [value for _, value in known]
+
+    def places(self, *, null: bool) -> list[int]:
+        """Which of its cells are null, or are not."""
+        holds = [bool(cell.cell.null_holds.get(self.hypothesis)) for cell in self.cells]
+        return [i for i, holds_here in enumerate(holds) if holds_here is null]
+
+
+def _line(found: Study, panel: _Panel, number: int, at: dict[str, Value]) -> _Line:
+    """Line of a panel at a value of the second axis; what has no number stands side by side."""
+    first = _varied(found.grid)[0]
+    axis = found.grid.study.axes[first]
+    points = []
+    for place, x in enumerate(axis.levels):
+        cell = _at(found, panel, **at, **{first: x})
+        if cell is not None:
+            points.append((float(x) if _is_numeric(axis) else float(place), cell))
+    points.sort(key=lambda point: point[0])
+    color, marker = STYLES[number % len(STYLES)]
+    cells = [cell for _, cell in points]
+    return _Line([x for x, _ in points], cells, panel.hypothesis, color, marker)
+
+
 def _draw_lines(found: Study, panel: _Panel, axes: Axes, measure: str, *, with_twins: bool) -> None:
     """Lines of a measure over the first axis, one a value of the second."""
     grid = found.grid
     first, *rest = _varied(grid)[:2]
-    x_axis = grid.study.axes[first]
-    numeric = _is_numeric(x_axis)
-    lines: Sequence[Value | None] = grid.study.axes[rest[0]].levels if rest else (None,)
-    closed_form_drawn = False
-    for number, level in enumerate(lines):
-        color, marker = STYLES[number % len(STYLES)]
-        at = {rest[0]: level} if rest and level is not None else {}
-        points = []
-        for place, x in enumerate(x_axis.levels):
-            cell = _at(found, panel, **at, **{first: x})
-            if cell is not None:
-                points.append((float(x) if numeric else float(place), cell))
-        points.sort(key=lambda point: point[0])
-        if not points:
-            continue
-        months = [x for x, _ in points]
-        values = [_estimate(cell, measure, panel.hypothesis) for _, cell in points]
-        y = np.array([value.value for value in values])
-        half = CONFIDENCE_Z * np.array([value.mcse for value in values])
-        label = "" if level is None else value_text(level)
-        hollow = [bool(cell.cell.null_holds.get(panel.hypothesis)) for _, cell in points]
-        _draw_line(axes, months, y, half, numeric, (color, marker, label, hollow))
-        if with_twins:
-            twins = [cell.twin(POWER, panel.hypothesis) for _, cell in points]
-            known = [(x, t.twin) for (x, _), t in zip(points, twins, strict=True) if t is not None]
-            if known:
-                style = "--" if numeric else "_"
-                label = "" if closed_form_drawn else "closed form (Schoenfeld)"
-                axes.plot(*zip(*known, strict=True), style, color=color, linewidth=1, label=label)
-                closed_form_drawn = True
+    is_numeric = _is_numeric(grid.study.axes[first])
+    levels: Sequence[Value] = grid.study.axes[rest[0]].levels if rest else ("",)
+    lines = [_line(found, panel, n, {rest[0]: v} if rest else {}) for n, v in enumerate(levels)]
+    for line, level in zip(lines, levels, strict=True):
+        _draw_line(axes, line, measure, value_text(level), is_numeric)
+    named = dict.fromkeys(("closed form (Schoenfeld)",)) if with_twins else {}
+    for line in lines:
+        x, closed = line.closed_forms()
+        if with_twins and x:
+            # Over what has no number, a dash beside each point.
+            style = "k--" if is_numeric else "k_"
+            label = named.popitem()[0] if named else ""
+            axes.plot(x, closed, style, linewidth=0.9, markersize=12, label=label)
+    if with_twins and any(line.places(null=True) for line in lines):
+        axes.plot([], [], "o", color="black", markerfacecolor="white", label="type I error")
     _finish(axes, grid, first, rest)
 
 
-def _draw_line(
-    axes: Axes,
-    x: Sequence[float],
-    y: np.ndarray[tuple[int], np.dtype[np.float64]],
-    half: np.ndarray[tuple[int], np.dtype[np.float64]],
-    numeric: bool,
-    look: tuple[str, str, str, list[bool]],
-) -> None:
-    """One line with its band; points alone over what is no number."""
-    color, marker, label, hollow = look
-    if numeric:
-        axes.plot(x, y, "-", color=color, linewidth=1.4)
-        axes.fill_between(x, y - half, y + half, color=color, alpha=0.22, linewidth=0)
+def _draw_line(axes: Axes, line: _Line, measure: str, label: str, is_numeric: bool) -> None:
+    """One line with its band; over what has no number, points with bars."""
+    y, half = line.estimates(measure)
+    if is_numeric:
+        axes.plot(line.x, y, "-", color=line.color, linewidth=1.4)
+        axes.fill_between(line.x, y - half, y + half, color=line.color, alpha=0.22, linewidth=0)
     else:
-        axes.errorbar(x, y, yerr=half, fmt="none", ecolor=color, capsize=3, linewidth=1)
-    for is_hollow in (False, True):
-        chosen = [i for i, is_it in enumerate(hollow) if is_it is is_hollow]
-        if chosen:
+        axes.errorbar(line.x, y, yerr=half, fmt="none", ecolor=line.color, capsize=3)
+    for is_null in (False, True):
+        places = line.places(null=is_null)
+        if places:
+            face = "white" if is_null else line.color
+            x = [line.x[i] for i in places]
             axes.plot(
-                [x[i] for i in chosen],
-                [y[i] for i in chosen],
-                marker,
-                color=color,
-                markerfacecolor="white" if is_hollow else color,
-                label=label if is_hollow is hollow[0] else "",
+                x, y[places], line.marker, color=line.color, markerfacecolor=face, label=label
             )
+            label = ""
 
 
 def _finish(axes: Axes, grid: Grid, first: str, rest: Sequence[str]) -> None:
     """Labels of the axes, and the legend."""
     x_axis = grid.study.axes[first]
+    texts = [value_text(level) for level in x_axis.levels]
     if not _is_numeric(x_axis):
-        texts = [value_text(level) for level in x_axis.levels]
         axes.set_xticks(range(len(texts)), texts)
         axes.set_xlim(-0.5, len(texts) - 0.5)
-    elif len(x_axis.levels) <= 12:
-        axes.set_xticks([float(level) for level in x_axis.levels])
-        axes.set_xticklabels([value_text(level) for level in x_axis.levels])
+    elif len(texts) <= MOST_TICKS:
+        axes.set_xticks([float(level) for level in x_axis.levels], texts)
     axes.set_xlabel(axis_label(first, x_axis))
     axes.spines[["top", "right"]].set_visible(False)
     if axes.get_legend_handles_labels()[1]:
@@ -310,7 +329,3 @@ def _panel_title(found: Study, panel: _Panel) -> str:
 def axis_label(name: str, axis: Axis) -> str:
     """Name of an axis for readers, with its unit."""
     return f"{axis.label or name}{f' ({axis.unit})' if axis.unit else ''}"
-
-
-def _estimate(cell: CellResult, measure: str, hypothesis: str) -> Estimate:
-    return cell.estimate(measure, hypothesis, OVERALL)
