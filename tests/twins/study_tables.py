@@ -1,0 +1,36 @@
+"""Tables of small scenarios with a study, made from what tests vary."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+from twins.scenario_tables import Table, events, exponential, hypothesis, relative
+
+HELD: Table = {
+    "path": "arms.old.pfs.median_months",
+    "values": [6.0, 8.0, 10.0],
+    "unit": "months",
+    "hold_median_of": "new",
+}
+ACCRUAL: Table = {"path": "accrual.rate_per_month", "values": [2, 4]}
+
+
+def study_tables(study: Table | None = None, **tables: Any) -> Table:
+    """A trial of 40 patients, exponential, hazard ratio 0.5, with a study."""
+    data: Table = {
+        "schema_version": 1,
+        "title": "A small trial",
+        "purpose": "To test.",
+        "arms": {"new": {"pfs": relative("old", 0.5)}, "old": {"pfs": exponential(8.0)}},
+        "accrual": {"patients": 40, "arrivals": "evenly_spaced", "rate_per_month": 4.0},
+        "analyses": {"final": {"trigger": events(25)}},
+        "hypotheses": {"pfs": hypothesis("new", "old", "final")},
+        "study": study or {"axes": {"control": HELD, "accrual": ACCRUAL}},
+        "simulation": {"trials": 300, "seed": 7},
+    }
+    return deepcopy(data | tables)
+
+
+def axes(**named: Table) -> Table:
+    return study_tables({"axes": named})
