@@ -340,20 +340,19 @@ class _Cells:
         out = None
         if self.folder is not None:
             out = self.folder.cell(cell.name).path
-            if n_copied := self._adopt(self.folder, cell):
-                self.counts.changes.append(
-                    f"{cell.name}: {n_copied:,} blocks are those of another cell"
-                )
+            self._adopt(self.folder, cell)
         result = run(cell.scenario, out=out, progress=self.progress, counts=of_cell, **self.options)
         _add(self.counts, of_cell, cell.name)
         return result
 
-    def _adopt(self, folder: StudyFolder, cell: Cell) -> int:
-        """Copy the blocks that other cells have in common with this one; returns their number."""
+    def _adopt(self, folder: StudyFolder, cell: Cell) -> None:
+        """Copy the blocks that other cells have in common with this one."""
         own = folder.cell(cell.name)
         others = [path for path in self.sources[data_hash(cell.scenario)] if path != own.path]
         donors = folder.donors(own.manifest, others)
         if not donors:
-            return 0
-        target, _ = start_folder(own.path, own.manifest)
-        return adopt_blocks(target, donors)
+            return
+        target, changes = start_folder(own.path, own.manifest)
+        if n_copied := adopt_blocks(target, donors):
+            changes.append(f"{n_copied:,} blocks are those of another cell")
+        self.counts.changes += [f"{cell.name}: {line}" for line in changes]

@@ -18,6 +18,9 @@ from simulate.runner.files import TEMPORARY_PREFIX, locked, remove_temporaries, 
 from simulate.runner.manifest import Manifest, read_manifest
 
 MANIFEST = "manifest.json"
+# Of a folder that holds a run folder a cell.
+STUDY_MANIFEST = "study.json"
+STUDY_CELLS = "cells"
 BLOCK_NAME = re.compile(r"trials-(\d{11})-(\d{11})-([0-9a-f]{16})\.parquet")
 # What must be equal to go on in a folder, and how to say it.
 SAME = {
@@ -210,6 +213,9 @@ def open_folder(path: Path) -> RunFolder:
     try:
         data = (path / MANIFEST).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
+        if (path / STUDY_MANIFEST).exists():
+            remedy = f"each of its cells, in {path / STUDY_CELLS}, has a run folder"
+            raise RefusedError(f"{path}: is the folder of a study; {remedy}") from None
         raise RefusedError(f"{path}: is no run folder: it has no {MANIFEST}") from None
     except OSError as error:
         raise StoreError(f"{path / MANIFEST}: cannot be read: {error.strerror}") from None

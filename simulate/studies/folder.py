@@ -18,6 +18,12 @@ from simulate.runner.columns import encode_table
 from simulate.runner.execute import BLOCK_TRIALS
 from simulate.runner.files import TEMPORARY_PREFIX, locked, remove_temporaries, write_whole
 from simulate.runner.folder import (
+    STUDY_CELLS as CELLS,
+)
+from simulate.runner.folder import (
+    STUDY_MANIFEST as MANIFEST,
+)
+from simulate.runner.folder import (
     RunFolder,
     has_manifest,
     open_folder,
@@ -33,8 +39,6 @@ from simulate.studies.result import Study
 
 FORMAT = "simulate-study-folder"
 FORMAT_VERSION = 1
-MANIFEST = "study.json"
-CELLS = "cells"
 CSV = "study.csv"
 PARQUET = "study.parquet"
 MOST_LISTED = 5

@@ -53,7 +53,7 @@ TWO_LOOKS: Table = {
 BOUNDS: Table = {
     "points": {
         "low": {"hypotheses.pfs.critical_values": [2.0, 2.0]},
-        "high": {"hypotheses.pfs.critical_values": [3.0, 1.9]},
+        "high": {"hypotheses.pfs.critical_values": [3.0, 2.3]},
     }
 }
 
@@ -84,7 +84,8 @@ def test_cells_are_runs_of_their_own_to_the_bit(found: Study) -> None:
         tables["arms"]["new"]["pfs"]["hazard_ratio"] = float(control) / 16.0
         tables["accrual"]["rate_per_month"] = accrual
         alone = simulate.run(scenario_from_dict(tables), workers=1)
-        assert [row[1:] for row in cell.rows] == [r[1:] for r in alone.operating_characteristics]
+        rows = alone.operating_characteristics
+        assert repr([row[1:] for row in cell.rows]) == repr([row[1:] for row in rows])
         assert cell.twins == alone.twins
         assert data_hash(cell.scenario) == data_hash(alone.scenario)
 
@@ -95,7 +96,7 @@ def test_cells_that_differ_in_design_are_simulated_once(monkeypatch: pytest.Monk
     simulated: list[str] = []
     run = module.run
 
-    def counting(scenario: Any, **options: Any) -> Result:
+    def counting(scenario: Any, **options: Any) -> Any:
         simulated.append(data_hash(scenario))
         return run(scenario, **options)
 
@@ -107,7 +108,8 @@ def test_cells_that_differ_in_design_are_simulated_once(monkeypatch: pytest.Monk
     assert sum(done) == counts.trials == 4 * 300
     for cell in found.cells:
         alone = simulate.run(cell.scenario, workers=1)
-        assert cell.rows == alone.operating_characteristics
+        # As text: one NaN is not equal to another.
+        assert repr(cell.rows) == repr(alone.operating_characteristics)
         assert cell.twins == alone.twins
     low, high = (found.cell(bounds=name, accrual=2).power("pfs") for name in ("low", "high"))
     assert low.value != high.value
