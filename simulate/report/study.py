@@ -47,11 +47,20 @@ def print_study(found: Study, console: Console) -> None:
         say(console, line)
 
 
+def print_grid(grid: Grid, console: Console) -> None:
+    """Print what a study would vary, beside the scenario in words."""
+    say(console)
+    say(console, "Study", "bold")
+    for line in grid_in_words(grid):
+        say(console, f"  {line}")
+
+
 def grid_in_words(grid: Grid) -> Iterator[str]:
     """What a study varies, and what it holds."""
     n_cells = len(grid.cells)
-    left_out = f", {grid.n_skipped:,} combinations left out" if grid.n_skipped else ""
-    yield f"{n_cells:,} cells{left_out}, over"
+    skipped = f"{grid.n_skipped:,} combination{'s' * (grid.n_skipped > 1)}"
+    left_out = f", {skipped} left out" if grid.n_skipped else ""
+    yield f"{n_cells:,} cell{'s' * (n_cells > 1)}{left_out}, over"
     for name, axis in grid.study.axes.items():
         yield f"  {_axis_text(grid, name, axis)}"
     if grid.reference is not None:

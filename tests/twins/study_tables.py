@@ -34,3 +34,34 @@ def study_tables(study: Table | None = None, **tables: Any) -> Table:
 
 def axes(**named: Table) -> Table:
     return study_tables({"axes": named})
+
+
+# Two looks, so that alpha decides when trials end, and the second may never have its events.
+TWO_LOOKS: Table = {
+    "analyses": {
+        "interim": {"trigger": events(12)},
+        "final": {"trigger": events(36, "last_event")},
+    },
+    "hypotheses": {
+        "pfs": hypothesis("new", "old", "interim", "final"),
+        "other": hypothesis("new", "old", "final"),
+    },
+    "arms": {
+        "new": {"pfs": relative("old", 0.5)},
+        "old": {
+            "pfs": exponential(8.0),
+            "dropout": {"distribution": "exponential", "rate_per_month": 0.02},
+        },
+    },
+}
+BOUNDS: Table = {
+    "points": {
+        "low": {"hypotheses.pfs.critical_values": [2.0, 2.0]},
+        "high": {"hypotheses.pfs.critical_values": [3.0, 2.3]},
+    }
+}
+
+
+def judged(**more: Any) -> Table:
+    """Cells that differ in bounds alone, and in accrual."""
+    return study_tables({"axes": {"bounds": BOUNDS, "accrual": ACCRUAL}} | more, **TWO_LOOKS)

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from twins.scenario_tables import Table, events, exponential, hypothesis, relative, uncertain
-from twins.study_tables import ACCRUAL, HELD, axes, study_tables
+from twins.scenario_tables import exponential, uncertain
+from twins.study_tables import ACCRUAL, HELD, axes, judged, study_tables
 
 import simulate
 from simulate.api import Counts
@@ -31,36 +31,6 @@ from simulate.scenario.load import scenario_from_dict
 from simulate.studies.folder import table_csv, table_parquet
 from simulate.studies.measures import NOT_BY_HORIZON, decision_months
 from simulate.studies.result import Study
-
-# Two looks, so that alpha decides when trials end, and the second may never have its events.
-TWO_LOOKS: Table = {
-    "analyses": {
-        "interim": {"trigger": events(12)},
-        "final": {"trigger": events(36, "last_event")},
-    },
-    "hypotheses": {
-        "pfs": hypothesis("new", "old", "interim", "final"),
-        "other": hypothesis("new", "old", "final"),
-    },
-    "arms": {
-        "new": {"pfs": relative("old", 0.5)},
-        "old": {
-            "pfs": exponential(8.0),
-            "dropout": {"distribution": "exponential", "rate_per_month": 0.02},
-        },
-    },
-}
-BOUNDS: Table = {
-    "points": {
-        "low": {"hypotheses.pfs.critical_values": [2.0, 2.0]},
-        "high": {"hypotheses.pfs.critical_values": [3.0, 2.3]},
-    }
-}
-
-
-def judged(**more: Any) -> Table:
-    """Cells that differ in bounds alone, and in accrual."""
-    return study_tables({"axes": {"bounds": BOUNDS, "accrual": ACCRUAL}} | more, **TWO_LOOKS)
 
 
 @pytest.fixture(name="found", scope="module")
