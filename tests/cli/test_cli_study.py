@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from cli.commands import ROOT, simulate
+from reproducibility.stored_runs import in_process
 
 GRID = """
 schema_version = 1
@@ -128,8 +129,8 @@ def test_shards_and_then_the_table(file: Path, tmp_path: Path) -> None:
     ],
 )
 def test_bad_input_is_one_message(file: Path, options: tuple[str, ...], message: str) -> None:
-    done = run(file, *options)
-    assert done.returncode == 2
+    done = in_process("study", file, *options)
+    assert done.code == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
