@@ -22,6 +22,7 @@ from simulate.cli.design import design
 from simulate.cli.folders import merge, show, status, verify
 from simulate.cli.replay import replay
 from simulate.cli.run import run
+from simulate.cli.study import study
 from simulate.cli.warmup import warmup
 
 EXIT_FAILED = 1
@@ -42,6 +43,7 @@ COMMANDS = (
     run,
     check,
     design,
+    study,
     assurance,
     calibrate,
     status,
