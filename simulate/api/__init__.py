@@ -6,6 +6,7 @@ from simulate.api.calibrate import calibrate, recover, trials_of_recovery, write
 from simulate.api.cohorts import Cohort, cohorts
 from simulate.api.inputs import Shard, check_shard, trials_to_do, with_simulation
 from simulate.api.run import load_run, run, run_shard
+from simulate.api.size import size
 from simulate.api.study import planned_grid, study, study_shard, trials_of_study
 from simulate.api.verify import Verified, verify
 from simulate.calibration.load import load_evidence
@@ -29,6 +30,7 @@ __all__ = [
     "run",
     "run_shard",
     "scenario_from_dict",
+    "size",
     "study",
     "study_shard",
     "trials_of_recovery",

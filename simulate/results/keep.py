@@ -5,12 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from simulate.engine.arrays import Statistics
+from simulate.engine.arrays import (
+    STATUS_LOOK_SKIPPED,
+    STATUS_TARGET_NOT_REACHED,
+    Statistics,
+)
+from simulate.results.decisions import decide, rejected_by_end
+from simulate.results.estimates import Moments, Share
 from simulate.results.tallies import Tallies
 from simulate.results.tally import tally
 from simulate.runner.columns import decode_rows, decode_table, encode_rows, encode_table
 from simulate.runner.execute import Block
 from simulate.runner.manifest import Manifest
+from simulate.scenario.comparisons import planned_comparisons, rows_of
 from simulate.scenario.models import Scenario
 
 Quantiles = Literal["exact", "binned"]
@@ -107,6 +114,71 @@ class KeepSummary:
         """Tallies from a file."""
         columns: dict[str, list[Any]] = decode_table(data).to_pydict()
         return Kept(Tallies.from_columns(columns), None)
+
+
+class Rejections(NamedTuple):
+    """Of a block, how often a hypothesis was rejected, and how its final look came.
+
+    Attributes
+    ----------
+    rejected : Share
+        Trials that rejected it by their end.
+    short : Share
+        Trials whose final look lacks the events that it was planned at.
+    month : Moments
+        Calendar months of the final look, of the trials that have it.
+    """
+
+    rejected: Share
+    short: Share
+    month: Moments
+
+    def combined(self, other: Rejections) -> Rejections:
+        """Both parts of the trials together."""
+        return Rejections(
+            self.rejected.combined(other.rejected),
+            self.short.combined(other.short),
+            self.month.combined(other.month),
+        )
+
+
+@dataclass(frozen=True)
+class KeepRejections:
+    """Nothing but counts of one hypothesis, in memory alone.
+
+    Attributes
+    ----------
+    scenario : Scenario
+        What is simulated.
+    hypothesis : str
+        Which one.
+    """
+
+    scenario: Scenario
+    hypothesis: str
+
+    def keep(self, block: Block, statistics: Statistics) -> Rejections:
+        """Counts."""
+        comparisons = planned_comparisons(self.scenario)
+        rejected = rejected_by_end(
+            decide(self.scenario, statistics), comparisons, self.hypothesis
+        )
+        final = rows_of(comparisons, self.hypothesis)[-1]
+        status, cutoff = statistics.status[:, final], statistics.cutoff[:, final]
+        missing = STATUS_TARGET_NOT_REACHED | STATUS_LOOK_SKIPPED
+        return Rejections(
+            Share.of(rejected),
+            Share.of((status & missing) != 0),
+            Moments.of(cutoff[(status & STATUS_LOOK_SKIPPED) == 0]),
+        )
+
+    def encode(self, block: Block, statistics: Statistics, kept: Rejections) -> bytes:
+        """Refuse: there are no files of counts."""
+        raise ValueError("counts of a search are kept in memory alone")
+
+    def decode(self, block: Block, data: bytes) -> Rejections:
+        """Refuse: there are no files of counts."""
+        raise ValueError("counts of a search are kept in memory alone")
 
 
 def _given(manifest: Manifest | None) -> Manifest:

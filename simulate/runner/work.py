@@ -112,3 +112,29 @@ class BlockWork(Generic[T]):
         """Content that the file of a block should have: simulated again, not read."""
         statistics = simulate_block(self.plan, self.seed, block)
         return self.keeper.encode(block, statistics, self.keeper.keep(block, statistics))
+
+
+@dataclass(frozen=True)
+class WorkByBlock(Generic[T]):
+    """Work on blocks of several trials' plans, which are told apart by their trials.
+
+    Attributes
+    ----------
+    works : dict of Block to BlockWork
+        What is done with each block.
+    """
+
+    works: dict[Block, BlockWork[T]]
+
+    def prepare(self) -> None:
+        """Compile the engine, or load it from the cache: one plan stands for all."""
+        for work in list(self.works.values())[:1]:
+            work.prepare()
+
+    def alone(self, block: Block) -> BlockWork[T]:
+        """The work on one block."""
+        return self.works[block].alone(block)
+
+    def __call__(self, block: Block, progress: Progress | None = None) -> Done[T]:
+        """Work on a block."""
+        return self.works[block](block, progress)

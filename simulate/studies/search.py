@@ -1,0 +1,518 @@
+"""The search for the value of a figure at which a trial has a power, by simulation.
+
+Every point of the search has trials of its own: the trials of the seed are dealt out in their
+order, each to one point, so that the counts of all points are independent, and the error of the
+answer follows from a fit to them. (With one set of trials for all points the curve would be
+smoother, but the answer no surer: its error is that of the height of the curve, which common random
+numbers leave as it is.)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import NamedTuple
+
+from simulate.results.estimates import Estimate
+from simulate.results.keep import Rejections
+from simulate.scenario.comparisons import critical_values
+from simulate.studies.fit import Limits, ProbitLine, fit_probit
+from simulate.studies.levers import Lever
+
+LEVEL = 0.95
+# Trials of a first look at a value.
+PILOT_TRIALS = 2_000
+# Of a value that ends the range, before it is called undecided.
+MOST_END_TRIALS = 32_000
+# How many standard errors make sure of a power being below or above the target.
+SURE = 4.0
+# Probits around the target whose points make the line: at first, and once most trials are near.
+WIDE = 0.8
+NEAR = 0.3
+# Probits from the target at which new points are set, on both sides of it.
+STEP = 0.15
+# Each round has at least this share of the trials so far, and at most so many times as many.
+LEAST_GROWTH = 0.5
+MOST_GROWTH = 3.0
+MOST_ROUNDS = 60
+MOST_BRACKETING = 40
+
+
+class Point(NamedTuple):
+    """A value of the search, and what its trials gave.
+
+    Attributes
+    ----------
+    value : float
+        The varied figure.
+    counts : Rejections
+        Of all its trials.
+    """
+
+    value: float
+    counts: Rejections
+
+    @property
+    def power(self) -> Estimate:
+        """Share of the trials that reject, with its standard error."""
+        return self.counts.rejected.estimate()
+
+
+class Interval(NamedTuple):
+    """Values between which the answer lies; None where the trials do not bound it."""
+
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search has found.
+
+    Attributes
+    ----------
+    value : float or None
+        The answer, or None.
+    interval : Interval
+        Its 95% interval.
+    reason : str
+        Why there is no answer, or what is to be known of it; empty if all is well.
+    is_uneven : bool
+        Whether the points lie further from a smooth curve than chance explains.
+    line : ProbitLine or None
+        The fitted line.
+    """
+
+    value: float | None
+    interval: Interval
+    reason: str = ""
+    is_uneven: bool = False
+    line: ProbitLine | None = None
+
+
+class Points:
+    """The points of a search, by their values.
+
+    Parameters
+    ----------
+    simulate : callable
+        Given numbers of trials by value, gives the counts of so many new trials of each.
+    most_trials : int
+        Trials that may be spent in all.
+    n_truths : int
+        Trials of a value come in multiples of this, so that each truth has as many.
+    """
+
+    def __init__(
+        self,
+        simulate: Callable[[Mapping[float, int]], dict[float, Rejections]],
+        most_trials: int,
+        n_truths: int = 1,
+    ) -> None:
+        self._simulate = simulate
+        self._n_truths = n_truths
+        self._counts: dict[float, Rejections] = {}
+        self.most_trials = most_trials
+
+    def add(self, trials: Mapping[float, int]) -> None:
+        """Simulate new trials at values, as far as there are any left to spend."""
+        left = self.most_trials - self.n_trials
+        wanted = sum(self._whole(n) for n in trials.values())
+        if wanted > left:
+            trials = {value: n * left // wanted for value, n in trials.items()}
+        else:
+            trials = {value: self._whole(n) for value, n in trials.items()}
+        trials = {value: n - n % self._n_truths for value, n in trials.items()}
+        trials = {value: n for value, n in trials.items() if n > 0}
+        if not trials:
+            self.most_trials = self.n_trials
+            return
+        for value, counts in self._simulate(trials).items():
+            known = self._counts.get(value)
+            self._counts[value] = counts if known is None else known.combined(counts)
+
+    def _whole(self, n: int) -> int:
+        """At least so many trials, as many of each truth."""
+        return -(-n // self._n_truths) * self._n_truths
+
+    def __getitem__(self, value: float) -> Point:
+        return Point(value, self._counts[value])
+
+    def __contains__(self, value: float) -> bool:
+        return value in self._counts
+
+    def in_order(self) -> list[Point]:
+        """All points by their values."""
+        return [self[value] for value in sorted(self._counts)]
+
+    @property
+    def n_trials(self) -> int:
+        """Trials spent."""
+        return sum(counts.rejected.n_trials for counts in self._counts.values())
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether too few trials are left to look at another value."""
+        return self.most_trials - self.n_trials < PILOT_TRIALS // 2
+
+
+class Goal(NamedTuple):
+    """What is searched for.
+
+    Attributes
+    ----------
+    power : float
+        Power to be reached.
+    low, high : float
+        Range of values.
+    precision : float
+        The search ends once the half-width of the interval is at most this share of the answer.
+    """
+
+    power: float
+    low: float
+    high: float
+    precision: float
+
+    @property
+    def probit(self) -> float:
+        """Probit of the power."""
+        return NormalDist().inv_cdf(self.power)
+
+
+Tell = Callable[[str], None]
+
+
+def search(
+    lever: Lever, goal: Goal, points: Points, start: float, tell: Tell | None = None
+) -> Found:
+    """Find the value at which the power is reached.
+
+    First values on both sides of it are looked for, each step by the normal approximation from the
+    point before. Then rounds of three points close to where a probit line through the points so far
+    reaches the power, until the interval of that place is narrow enough. Only points near it make
+    the line, so that it need not be straight elsewhere; which these are is decided by their values,
+    not by their counts.
+
+    Parameters
+    ----------
+    lever : Lever
+        What is varied.
+    goal : Goal
+        The power, the range and the precision.
+    points : Points
+        Where trials come from.
+    start : float
+        First value to look at.
+    tell : callable, optional
+        Told, in words, how the search stands after each round.
+
+    Returns
+    -------
+    Found
+    """
+    return _Search(lever, goal, points, tell or (lambda _: None)).run(start)
+
+
+class _Search:
+    """One search; ``weak`` and ``strong`` are the ends of the range with less and more power."""
+
+    def __init__(self, lever: Lever, goal: Goal, points: Points, tell: Tell) -> None:
+        self.lever = lever
+        self.goal = goal
+        self.points = points
+        self.tell = tell
+        ends = (goal.low, goal.high)
+        self.weak, self.strong = ends if lever.rises else ends[::-1]
+        # Where there is no information, power is alpha.
+        limits = critical_values(lever.scenario, lever.hypothesis)
+        self.at_none = -min(limits.values())
+
+    def run(self, start: float) -> Found:
+        """Bracket, then refine."""
+        return self._bracket(start) or self._refine()
+
+    # Bracketing ---------------------------------------------------------------------------------
+
+    def _bracket(self, start: float) -> Found | None:
+        """Look at values until some have less and some more than the power.
+
+        Returns what was found if an end of the range settles it.
+        """
+        value = self._within(start)
+        for _ in range(MOST_BRACKETING):
+            if value not in self.points:
+                self.points.add({value: PILOT_TRIALS})
+            if self.points.is_spent:
+                return None
+            below, above = self._sides()
+            if below and above:
+                return None
+            if below:
+                if self.strong in self.points:
+                    return self._at_strong_end()
+                value = self._towards(self.strong, max(below, key=self._place))
+            else:
+                if self.weak in self.points:
+                    return self._at_weak_end()
+                value = self._towards(self.weak, min(above, key=self._place))
+        return None
+
+    def _sides(self) -> tuple[list[Point], list[Point]]:
+        """Points with less than the power, and those with it."""
+        every = self.points.in_order()
+        below = [point for point in every if point.power.value < self.goal.power]
+        return below, [point for point in every if point.power.value >= self.goal.power]
+
+    def _towards(self, end: float, point: Point) -> float:
+        """Next value on the way to an end: past where the normal approximation sees the power."""
+        here, last = self._place(point), self.lever.coordinate(end)
+        n = point.counts.rejected.n_trials
+        p = min(max(point.power.value, 0.5 / n), 1.0 - 0.5 / n)
+        seen = NormalDist().inv_cdf(p) - self.at_none
+        wanted = self.goal.probit - self.at_none
+        up = end == self.strong
+        # A tenth further than it seems, and not too far at once; or as far again.
+        factor = wanted / seen if seen > 0.2 else (2.0 if up else 0.5)
+        factor = min(max(1.1 * factor, 1.15), 3.0) if up else max(min(0.9 * factor, 0.85), 0.3)
+        there = here * factor
+        if here <= 0.0 or (end == self.strong and there <= here):
+            there = 0.5 * (here + last)
+        value = self._within(self.lever.value_at(there))
+        return end if value in self.points else value
+
+    def _at_strong_end(self) -> Found | None:
+        """Say that the power is not reached, once that is sure; None if it may be."""
+        end = self._settled(self.strong)
+        if end.power.value < self.goal.power - SURE * end.power.mcse:
+            return Found(None, Interval(None, None), self._why_not(end))
+        return None
+
+    def _at_weak_end(self) -> Found | None:
+        """Say that every value has the power, once that is sure."""
+        end = self._settled(self.weak)
+        if end.power.value < self.goal.power + SURE * end.power.mcse:
+            return None
+        text = value_text(self.lever, self.weak)
+        reason = f"the range begins there: the power at {text} is {power_text(end.power)} already"
+        return Found(self.weak, Interval(self.weak, self.weak), reason)
+
+    def _settled(self, value: float) -> Point:
+        """Point with as many trials as tell its power from the target, or as there may be."""
+        point = self.points[value]
+        while (
+            abs(point.power.value - self.goal.power) < SURE * point.power.mcse
+            and point.power.n_trials < MOST_END_TRIALS
+            and not self.points.is_spent
+        ):
+            self.points.add({value: point.power.n_trials})
+            point = self.points[value]
+        return point
+
+    # Refining -----------------------------------------------------------------------------------
+
+    def _refine(self) -> Found:
+        """Rounds of points about the place where the line reaches the power."""
+        line = None
+        for _ in range(MOST_ROUNDS):
+            line = self._fit(line)
+            if line is None:
+                if self.points.is_spent or not self._add_between():
+                    break
+                continue
+            limits = line.limits_of(self.goal.probit, LEVEL)
+            self._tell_round(line, limits)
+            if self._is_narrow(line, limits) or self.points.is_spent:
+                break
+            self._add_about(line, limits)
+        return self._conclude(line)
+
+    def _fit(self, last: ProbitLine | None) -> ProbitLine | None:
+        """Line through the points near the place; None while they determine none."""
+        line = last or self._first_line()
+        for width in (WIDE, WIDE, NEAR, NEAR):
+            if line is None or line.slope <= 0.0:
+                return None
+            every = self.points.in_order()
+            near = [
+                p for p in every if abs(line.probit(self._place(p)) - self.goal.probit) <= width
+            ]
+            enough = sum(p.power.n_trials for p in near) >= 0.6 * self.points.n_trials
+            if len(near) < 2 or (width == NEAR and not (enough and len(near) > 2)):
+                # Not yet near: what there is tells where to look next.
+                return line
+            line = _line_through(self.lever, near) or line
+        return line
+
+    def _first_line(self) -> ProbitLine | None:
+        """Line through the nearest points on both sides of the power."""
+        below, above = self._sides()
+        if not (below and above):
+            return _line_through(self.lever, self.points.in_order())
+        nearest = max(below, key=self._place), min(above, key=self._place)
+        return _line_through(self.lever, nearest)
+
+    def _add_between(self) -> bool:
+        """Look between the nearest points on both sides, or again at them; False if there is none.
+
+        Chance may have put them in the wrong order: more trials tell.
+        """
+        below, above = self._sides()
+        if not (below and above):
+            return False
+        weaker, stronger = max(below, key=self._place), min(above, key=self._place)
+        middle = 0.5 * (self._place(weaker) + self._place(stronger))
+        value = self._within(self.lever.value_at(middle))
+        trials = {p.value: p.power.n_trials for p in (weaker, stronger)}
+        if value not in self.points:
+            trials[value] = PILOT_TRIALS
+        self.points.add(trials)
+        return True
+
+    def _add_about(self, line: ProbitLine, limits: Limits) -> None:
+        """Simulate new trials about the place where the line reaches the power."""
+        place = line.place_of(self.goal.probit)
+        step = STEP / line.slope
+        values = {
+            self._within(self.lever.value_at(at)) for at in (place - step, place, place + step)
+        }
+        if len(values) < 2 and self.lever.is_whole:
+            only = values.pop()
+            values = {self._within(only - 1.0), only, self._within(only + 1.0)}
+        n_so_far = self.points.n_trials
+        half, wanted = self._half_width(limits), self._tolerance(place)
+        growth = (half / wanted) ** 2 - 1.0 if math.isfinite(half) else 1.0
+        n_new = min(max(growth, LEAST_GROWTH), MOST_GROWTH) * max(n_so_far, 3 * PILOT_TRIALS)
+        self.points.add(dict.fromkeys(sorted(values), math.ceil(n_new / len(values))))
+
+    def _half_width(self, limits: Limits) -> float:
+        """Half the width of an interval, in values; infinite if it has no end."""
+        if not all(map(math.isfinite, limits)):
+            return math.inf
+        ends = [self.lever.value_at(at) for at in limits]
+        return 0.5 * abs(ends[1] - ends[0])
+
+    def _tolerance(self, place: float) -> float:
+        """Half-width of an interval that is narrow enough."""
+        value = self.goal.precision * abs(self.lever.value_at(place))
+        # Whole numbers are not told apart further; days of follow-up not either.
+        least = 0.5 if self.lever.is_whole else 0.0 if not self.lever.rises else 1.0 / 30.4375
+        return max(value, least)
+
+    def _is_narrow(self, line: ProbitLine, limits: Limits) -> bool:
+        place = line.place_of(self.goal.probit)
+        return self._half_width(limits) <= self._tolerance(place)
+
+    def _conclude(self, line: ProbitLine | None) -> Found:
+        """Answer from the last line."""
+        if line is None or not math.isfinite(line.place_of(self.goal.probit)):
+            nothing = Interval(None, None)
+            return Found(None, nothing, "too few trials to tell where the power is reached")
+        place = line.place_of(self.goal.probit)
+        limits = line.limits_of(self.goal.probit, LEVEL)
+        interval = self._interval(limits)
+        first, last = self.lever.coordinate(self.weak), self.lever.coordinate(self.strong)
+        if place > last:
+            reason = self._why_not(self.points[self.strong], undecided=limits.low <= last)
+            return Found(None, interval, reason, line.is_uneven, line)
+        value = self.lever.rounded_up(self.lever.value_at(max(place, first)))
+        return Found(value, interval, "", line.is_uneven, line)
+
+    def _interval(self, limits: Limits) -> Interval:
+        """Interval of values; rounded as the answer is, so that it covers it as often."""
+        first, last = self.lever.coordinate(self.weak), self.lever.coordinate(self.strong)
+        weak = self.lever.rounded_up(self.lever.value_at(max(limits.low, first)))
+        strong = self.lever.rounded_up(self.lever.value_at(min(limits.high, last)))
+        low = None if limits.low > last else weak
+        high = None if limits.high > last else strong
+        return Interval(low, high) if self.lever.rises else Interval(high, low)
+
+    # What both share ----------------------------------------------------------------------------
+
+    def _place(self, point: Point) -> float:
+        return self.lever.coordinate(point.value)
+
+    def _within(self, value: float) -> float:
+        """Value in the range, whole if it has to be."""
+        if self.lever.is_whole:
+            value = float(round(value))
+        return min(max(value, self.goal.low), self.goal.high)
+
+    def _tell_round(self, line: ProbitLine, limits: Limits) -> None:
+        at = self.lever.value_at(line.place_of(self.goal.probit))
+        interval = self._interval(limits)
+        self.tell(
+            f"{self.points.n_trials:,} trials: about {value_text(self.lever, at)}"
+            f" ({interval_text(interval)})"
+        )
+
+    def _why_not(self, end: Point, *, undecided: bool = False) -> str:
+        """Say why the power is not reached in the range."""
+        text = value_text(self.lever, end.value)
+        at_end = f"the power at {text} is {power_text(end.power)}"
+        if undecided:
+            return f"{at_end}, too close to {self.goal.power:g} to tell with these trials"
+        alpha = NormalDist().cdf(self.at_none)
+        if end.power.value < 2.0 * alpha:
+            return f"{at_end}, hardly above alpha: the effect does not favour the experimental arm"
+        return f"{at_end}: {self._bound(end)}"
+
+    def _bound(self, end: Point) -> str:
+        """What bounds the power at the end of the range."""
+        lever, scenario = self.lever, self.lever.scenario
+        share = end.counts.short.estimate().value
+        short = f"in {share:.0%} of the trials the final look never has its events; "
+        lacks = short if share >= 0.01 else ""
+        if end.value != lever.limits[lever.rises]:
+            further = f"a {'larger --to' if lever.rises else 'smaller --from'} looks further"
+        else:
+            further = "nothing lies beyond"
+        n_patients = scenario.accrual.patients
+        if lever.over == "events" and not lever.scaled:
+            return (
+                f"{lacks}{n_patients:,} patients have no more events: more of them are needed "
+                "(--scale lets them grow in proportion)"
+            )
+        if lever.over == "patients" and not lever.scaled and len(lever.paths) == 1:
+            kept = "the numbers of events stay (--scale lets them grow in proportion)"
+            return f"{lacks}{kept if lever.has_events else further}"
+        if lever.over == "follow-up" and self._is_flat(end):
+            return f"{lacks}the power has its ceiling there: {n_patients:,} patients are too few"
+        return f"{lacks}{further}"
+
+    def _is_flat(self, end: Point) -> bool:
+        """Whether a value of at most two thirds has the same power, as far as the trials tell."""
+        others = [p for p in self.points.in_order() if p.value <= 2.0 / 3.0 * end.value]
+        if not others:
+            return False
+        other = others[-1].power
+        return abs(end.power.value - other.value) < 3.0 * math.hypot(end.power.mcse, other.mcse)
+
+
+def _line_through(lever: Lever, points: list[Point] | tuple[Point, ...]) -> ProbitLine | None:
+    """Line through points; None if there is none, or it falls."""
+    line = fit_probit(
+        [lever.coordinate(point.value) for point in points],
+        [point.counts.rejected.successes for point in points],
+        [point.counts.rejected.n_trials for point in points],
+    )
+    return None if line is None or line.slope <= 0.0 else line
+
+
+def power_text(power: Estimate) -> str:
+    """A power with its standard error in brackets."""
+    return f"{power.value:.4f} ({power.mcse:.4f})"
+
+
+def value_text(lever: Lever, value: float) -> str:
+    """A value with its unit, or what it is of."""
+    digits = f"{value:,.0f}" if lever.is_whole else f"{value:.4f}" if not lever.rises else f"{value:,.2f}"
+    return f"{digits} {lever.unit}" if lever.unit else f"{lever.label} {digits}"
+
+
+def interval_text(interval: Interval) -> str:
+    """An interval in words, short."""
+    low, high = ("?" if end is None else f"{end:,.6g}" for end in interval)
+    return f"{low} to {high}"
