@@ -17,10 +17,12 @@ if TYPE_CHECKING:
         load_evidence,
         load_run,
         load_scenario,
+        power_curve,
         recover,
         run,
         run_shard,
         scenario_from_dict,
+        size,
         study,
         study_shard,
         verify,
@@ -40,7 +42,9 @@ if TYPE_CHECKING:
     from simulate.results.assurance import Assurance
     from simulate.results.result import Result
     from simulate.scenario.models import Scenario
+    from simulate.studies.curve import Curve
     from simulate.studies.result import Study
+    from simulate.studies.size import Size
 
 __version__ = "0.1.0"
 
@@ -49,6 +53,7 @@ _HOMES = {
     "Calibration": "simulate.calibration.calibrate",
     "CalibrationError": "simulate.errors",
     "Cohort": "simulate.api",
+    "Curve": "simulate.studies.curve",
     "DesignError": "simulate.errors",
     "Evidence": "simulate.calibration.evidence",
     "Problem": "simulate.errors",
@@ -58,6 +63,7 @@ _HOMES = {
     "ScenarioError": "simulate.errors",
     "Shard": "simulate.api",
     "SimulateError": "simulate.errors",
+    "Size": "simulate.studies.size",
     "Study": "simulate.studies.result",
     "StoreError": "simulate.errors",
     "assurance": "simulate.api",
@@ -66,10 +72,12 @@ _HOMES = {
     "load_evidence": "simulate.api",
     "load_run": "simulate.api",
     "load_scenario": "simulate.api",
+    "power_curve": "simulate.api",
     "recover": "simulate.api",
     "run": "simulate.api",
     "run_shard": "simulate.api",
     "scenario_from_dict": "simulate.api",
+    "size": "simulate.api",
     "study": "simulate.api",
     "study_shard": "simulate.api",
     "verify": "simulate.api",
@@ -81,6 +89,7 @@ __all__ = [
     "Calibration",
     "CalibrationError",
     "Cohort",
+    "Curve",
     "DesignError",
     "Evidence",
     "Problem",
@@ -90,6 +99,7 @@ __all__ = [
     "ScenarioError",
     "Shard",
     "SimulateError",
+    "Size",
     "StoreError",
     "Study",
     "assurance",
@@ -98,10 +108,12 @@ __all__ = [
     "load_evidence",
     "load_run",
     "load_scenario",
+    "power_curve",
     "recover",
     "run",
     "run_shard",
     "scenario_from_dict",
+    "size",
     "study",
     "study_shard",
     "verify",

@@ -4,6 +4,7 @@ from simulate.api.assurance import assurance
 from simulate.api.blocks import Counts, expected_bytes
 from simulate.api.calibrate import calibrate, recover, trials_of_recovery, write_ensemble
 from simulate.api.cohorts import Cohort, cohorts
+from simulate.api.curve import planned_curve, power_curve, trials_of_curve
 from simulate.api.inputs import Shard, check_shard, trials_to_do, with_simulation
 from simulate.api.run import load_run, run, run_shard
 from simulate.api.size import size
@@ -25,7 +26,9 @@ __all__ = [
     "load_evidence",
     "load_run",
     "load_scenario",
+    "planned_curve",
     "planned_grid",
+    "power_curve",
     "recover",
     "run",
     "run_shard",
@@ -33,6 +36,7 @@ __all__ = [
     "size",
     "study",
     "study_shard",
+    "trials_of_curve",
     "trials_of_recovery",
     "trials_of_study",
     "trials_to_do",

@@ -21,7 +21,7 @@ from simulate.scenario.models import MOST_TRIALS, Scenario
 from simulate.scenario.reading import Finding
 from simulate.scenario.resolve import n_members
 from simulate.studies.closed import closed_size
-from simulate.studies.levers import Lever, lever_of
+from simulate.studies.levers import Lever, lever_of, tests_alone
 from simulate.studies.search import PILOT_TRIALS, Goal, Points, Tell, search
 from simulate.studies.size import Size
 
@@ -42,7 +42,7 @@ def size(
     low: float | None = None,
     high: float | None = None,
     precision: float = PRECISION,
-    trials: int = MOST_TRIALS_OF_A_SEARCH,
+    max_trials: int = MOST_TRIALS_OF_A_SEARCH,
     seed: int | None = None,
     workers: int | None = None,
     overrides: Sequence[str] = (),
@@ -72,7 +72,7 @@ def size(
         times the scenario's or 120.
     precision : float
         The search ends once the half-width of the 95% interval is at most this share of the answer.
-    trials : int
+    max_trials : int
         Trials that it may take in all; it ends with them.
     seed : int, optional
         Instead of the scenario's.
@@ -101,13 +101,13 @@ def size(
     with named_places(places):
         lever = lever_of(chosen, over, hypothesis, scaled=scale)
         goal = _goal(lever, power, low, high, precision)
-        check_trials(trials)
+        _check_trials(max_trials)
         # What no value can have shows before anything is simulated.
         for end in (goal.low, goal.high):
             lever.at(end)
     form = closed_size(lever, power)
     source = _Trials(lever, workers, progress)
-    points = Points(source, int(trials), n_members(chosen))
+    points = Points(source, int(max_trials), n_members(chosen))
     found = search(lever, goal, points, lever.given if form is None else form.value, tell)
     return Size(lever, goal, found, tuple(points.in_order()), form, chosen.simulation.seed)
 
@@ -188,7 +188,7 @@ def checked_range(lever: Lever, low: float | None, high: float | None) -> tuple[
     return first, last
 
 
-def check_trials(trials: int) -> None:
+def _check_trials(trials: int) -> None:
     """Refuse a number of trials with which nothing can be searched for.
 
     Raises
@@ -198,7 +198,7 @@ def check_trials(trials: int) -> None:
     """
     if not is_whole(trials) or not FEWEST_TRIALS_OF_A_SEARCH <= trials <= MOST_TRIALS:
         rule = f"must be a whole number from {FEWEST_TRIALS_OF_A_SEARCH:,} to {MOST_TRIALS:,}"
-        raise ScenarioError([Problem("trials", rule, repr(trials))])
+        raise ScenarioError([Problem("max_trials", rule, repr(trials))])
 
 
 class _Trials:
@@ -216,7 +216,7 @@ class _Trials:
         works: dict[Block, BlockWork[Rejections]] = {}
         owners: dict[Block, float] = {}
         for value, n in sorted(trials.items()):
-            scenario = self.lever.at(value)
+            scenario = tests_alone(self.lever.at(value))
             keeper = KeepRejections(scenario, self.lever.hypothesis)
             work = BlockWork(pack(scenario), seed, keeper)
             stop = self.next_trial + n

@@ -18,10 +18,12 @@ from simulate.cli.calibrate import calibrate
 from simulate.cli.check import check, schema
 from simulate.cli.common import InterruptedRun
 from simulate.cli.compare import compare
+from simulate.cli.curve import curve
 from simulate.cli.design import design
 from simulate.cli.folders import merge, show, status, verify
 from simulate.cli.replay import replay
 from simulate.cli.run import run
+from simulate.cli.size import size
 from simulate.cli.study import study
 from simulate.cli.warmup import warmup
 
@@ -43,6 +45,8 @@ COMMANDS = (
     run,
     check,
     design,
+    size,
+    curve,
     study,
     assurance,
     calibrate,

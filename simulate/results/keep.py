@@ -10,8 +10,9 @@ from simulate.engine.arrays import (
     STATUS_TARGET_NOT_REACHED,
     Statistics,
 )
-from simulate.results.decisions import decide, rejected_by_end
+from simulate.results.decisions import BoolArray, decide, rejected_by_end
 from simulate.results.estimates import Moments, Share
+from simulate.results.members import MemberShares
 from simulate.results.tallies import Tallies
 from simulate.results.tally import tally
 from simulate.runner.columns import decode_rows, decode_table, encode_rows, encode_table
@@ -19,6 +20,7 @@ from simulate.runner.execute import Block
 from simulate.runner.manifest import Manifest
 from simulate.scenario.comparisons import planned_comparisons, rows_of
 from simulate.scenario.models import Scenario
+from simulate.scenario.resolve import n_members
 
 Quantiles = Literal["exact", "binned"]
 
@@ -117,34 +119,51 @@ class KeepSummary:
 
 
 class Rejections(NamedTuple):
-    """Of a block, how often a hypothesis was rejected, and how its final look came.
+    """Of some trials, how often a hypothesis was rejected, and how its final look came.
 
     Attributes
     ----------
     rejected : Share
-        Trials that rejected it by their end.
+        Trials that rejected it.
     short : Share
-        Trials whose final look lacks the events that it was planned at.
+        Trials whose look lacks the events that it was planned at.
     month : Moments
-        Calendar months of the final look, of the trials that have it.
+        Calendar months of the look, of the trials that have it.
+    by_member : MemberShares or None
+        Trials that rejected it, by their truths; None where there is one.
     """
 
     rejected: Share
     short: Share
     month: Moments
+    by_member: MemberShares | None
 
     def combined(self, other: Rejections) -> Rejections:
         """Both parts of the trials together."""
+        own, its = self.by_member, other.by_member
         return Rejections(
             self.rejected.combined(other.rejected),
             self.short.combined(other.short),
             self.month.combined(other.month),
+            None if own is None or its is None else own.combined(its),
         )
 
 
+class _InMemory:
+    """What keeps no files."""
+
+    def encode(self, block: Block, statistics: Statistics, kept: Any) -> bytes:
+        """Refuse: there are no files."""
+        raise ValueError("counts are kept in memory alone")
+
+    def decode(self, block: Block, data: bytes) -> Any:
+        """Refuse: there are no files."""
+        raise ValueError("counts are kept in memory alone")
+
+
 @dataclass(frozen=True)
-class KeepRejections:
-    """Nothing but counts of one hypothesis, in memory alone.
+class KeepRejections(_InMemory):
+    """Counts of one hypothesis by the end of the trial, with those of its final look.
 
     Attributes
     ----------
@@ -160,25 +179,48 @@ class KeepRejections:
     def keep(self, block: Block, statistics: Statistics) -> Rejections:
         """Counts."""
         comparisons = planned_comparisons(self.scenario)
-        rejected = rejected_by_end(
-            decide(self.scenario, statistics), comparisons, self.hypothesis
-        )
+        decisions = decide(self.scenario, statistics)
+        rejected = rejected_by_end(decisions, comparisons, self.hypothesis)
         final = rows_of(comparisons, self.hypothesis)[-1]
-        status, cutoff = statistics.status[:, final], statistics.cutoff[:, final]
-        missing = STATUS_TARGET_NOT_REACHED | STATUS_LOOK_SKIPPED
-        return Rejections(
-            Share.of(rejected),
-            Share.of((status & missing) != 0),
-            Moments.of(cutoff[(status & STATUS_LOOK_SKIPPED) == 0]),
+        return _rejections(self.scenario, block, statistics, final, rejected)
+
+
+@dataclass(frozen=True)
+class KeepEachLook(_InMemory):
+    """Counts of one hypothesis at each of its looks, each as if it were the only one.
+
+    Attributes
+    ----------
+    scenario : Scenario
+        What is simulated.
+    hypothesis : str
+        Which one.
+    """
+
+    scenario: Scenario
+    hypothesis: str
+
+    def keep(self, block: Block, statistics: Statistics) -> tuple[Rejections, ...]:
+        """Counts, a look each."""
+        rows = rows_of(planned_comparisons(self.scenario), self.hypothesis)
+        crosses = decide(self.scenario, statistics).crosses
+        return tuple(
+            _rejections(self.scenario, block, statistics, row, crosses[:, row]) for row in rows
         )
 
-    def encode(self, block: Block, statistics: Statistics, kept: Rejections) -> bytes:
-        """Refuse: there are no files of counts."""
-        raise ValueError("counts of a search are kept in memory alone")
 
-    def decode(self, block: Block, data: bytes) -> Rejections:
-        """Refuse: there are no files of counts."""
-        raise ValueError("counts of a search are kept in memory alone")
+def _rejections(
+    scenario: Scenario, block: Block, statistics: Statistics, row: int, rejected: BoolArray
+) -> Rejections:
+    """Counts of the trials of a block that reject, and of the look of a row."""
+    status, cutoff = statistics.status[:, row], statistics.cutoff[:, row]
+    members = n_members(scenario)
+    return Rejections(
+        Share.of(rejected),
+        Share.of((status & (STATUS_TARGET_NOT_REACHED | STATUS_LOOK_SKIPPED)) != 0),
+        Moments.of(cutoff[(status & STATUS_LOOK_SKIPPED) == 0]),
+        MemberShares.of(rejected, block.start, members) if members > 1 else None,
+    )
 
 
 def _given(manifest: Manifest | None) -> Manifest:

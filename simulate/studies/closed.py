@@ -6,10 +6,9 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from simulate.design.normal_power import NormalTest
 from simulate.design.one_proportion import single_arm
 from simulate.design.schoenfeld import schoenfeld_power
-from simulate.design.two_proportions import two_proportions_test
+from simulate.design.two_proportions import ProportionMethod, two_proportions_test
 from simulate.results.closed_forms import closed_form_power
 from simulate.results.twins import SCHOENFELD
 from simulate.scenario.binary_tests import ExactBinomialTest, ProportionsTest
@@ -24,6 +23,7 @@ from simulate.studies.levers import Lever
 FARRINGTON_MANNING = "Farrington and Manning 1990"
 UNPOOLED = "difference of two proportions, unpooled"
 EXACT_BINOMIAL = "exact binomial"
+_METHODS: dict[str, tuple[ProportionMethod, str]] = {"z_unpooled": ("unpooled", UNPOOLED)}
 # Of values that are not whole.
 HALVINGS = 50
 
@@ -90,12 +90,10 @@ def closed_size(lever: Lever, power: float) -> ClosedForm | None:
     at_most = closed_power(lever, strong)
     if at_most is None or at_most.value < power:
         return None
-    return ClosedForm(_halved(lever, reaches, weak, strong), at_most.method)
+    return ClosedForm(float(_halved(lever, reaches, weak, strong)), at_most.method)
 
 
-def _halved(
-    lever: Lever, reaches: Callable[[float], bool], weak: float, strong: float
-) -> float:
+def _halved(lever: Lever, reaches: Callable[[float], bool], weak: float, strong: float) -> float:
     """First value with the power, between one without it and one with it."""
     if reaches(weak):
         return weak
@@ -119,7 +117,7 @@ def _at_events(scenario: Scenario, name: str) -> float | None:
     if len(chosen.analyses) > 1 or not _counts_its_own(scenario, chosen, trigger):
         return None
     log_hr = constant_log_hazard_ratio(scenario, name)
-    if log_hr is None or not isinstance(chosen.test, LogrankTest) or _may_stop(scenario, name):
+    if log_hr is None or not isinstance(chosen.test, LogrankTest) or may_stop(scenario, name):
         return None
     assert isinstance(trigger, EventTrigger)
     limit = critical_values(scenario, name)[chosen.analyses[-1]]
@@ -130,7 +128,7 @@ def _at_events(scenario: Scenario, name: str) -> float | None:
     return float(schoenfeld_power(trigger.events, math.exp(log_hr), limit, null, share)[-1])
 
 
-def _may_stop(scenario: Scenario, name: str) -> bool:
+def may_stop(scenario: Scenario, name: str) -> bool:
     """Whether the trial may stop before the hypothesis has had its look."""
     others = [other for other in scenario.stopping.hypotheses if other != name]
     if scenario.stopping.rejected == "any":
@@ -157,34 +155,47 @@ def _all_have_entered(scenario: Scenario, look: str) -> bool:
 def _of_rates(scenario: Scenario, name: str) -> ClosedForm | None:
     """Power of a test of an immediate binary endpoint, over all patients."""
     chosen = scenario.hypotheses[name]
-    test, endpoint = chosen.test, scenario.binary_endpoints.get(chosen.endpoint)
-    is_whole_set = getattr(test, "minimum_follow_up_months", None) is None
-    if endpoint is None or endpoint.assessed_months > 0.0 or not is_whole_set:
+    if not _is_immediate(scenario, chosen) or may_stop(scenario, name):
         return None
-    if len(chosen.analyses) > 1 or chosen.alpha is None or _may_stop(scenario, name):
-        return None
-    if not _all_have_entered(scenario, chosen.analyses[-1]):
-        return None
-    ratio, patients = scenario.randomisation.ratio, scenario.accrual.patients
     rates = [arm_rate(scenario, chosen.endpoint, arm) for arm in chosen.arms.names]
-    if not all(0.0 < rate < 1.0 for rate in rates):
-        return None
-    share = sum(ratio[arm] for arm in chosen.arms.names) / sum(ratio.values())
-    if isinstance(test, ExactBinomialTest):
-        if share < 1.0 or rates[0] <= test.null_rate:
+    ratio = [scenario.randomisation.ratio[arm] for arm in chosen.arms.names]
+    share = sum(ratio) / sum(scenario.randomisation.ratio.values())
+    patients, alpha = scenario.accrual.patients, chosen.alpha
+    assert alpha is not None
+    if isinstance(chosen.test, ExactBinomialTest):
+        # Of several arms the number of patients in one varies.
+        if share < 1.0 or not chosen.test.null_rate < rates[0] < 1.0:
             return None
-        found = single_arm(patients, test.null_rate, rates[0], chosen.alpha)
+        found = single_arm(patients, chosen.test.null_rate, rates[0], alpha)
         return ClosedForm(found.power, EXACT_BINOMIAL)
-    assert isinstance(test, ProportionsTest)
-    if test.method == "fisher" or test.stratified:
+    if isinstance(chosen.test, ProportionsTest) and all(0.0 < rate < 1.0 for rate in rates):
+        return _of_two_rates(chosen.test, rates, ratio, patients * share, alpha)
+    return None
+
+
+def _of_two_rates(
+    test: ProportionsTest, rates: list[float], ratio: list[int], n: float, alpha: float
+) -> ClosedForm | None:
+    """Power of a test of two rates, the experimental arm first."""
+    if test.method == "fisher":
         return None
-    unpooled = test.method == "z_unpooled"
-    approximate: NormalTest = two_proportions_test(
-        rates[1],
-        rates[0],
-        ratio[chosen.arms.experimental] / ratio[str(chosen.arms.control)],
-        test.null_difference,
-        "unpooled" if unpooled else "farrington_manning",
+    method, name = _METHODS.get(test.method, ("farrington_manning", FARRINGTON_MANNING))
+    of_rates = two_proportions_test(
+        rates[1], rates[0], ratio[0] / ratio[1], test.null_difference, method
     )
-    power = approximate.power(patients * share, chosen.alpha)
-    return ClosedForm(power, UNPOOLED if unpooled else FARRINGTON_MANNING)
+    return ClosedForm(of_rates.power(n, alpha), name)
+
+
+def _is_immediate(scenario: Scenario, chosen: Hypothesis) -> bool:
+    """Whether a binary endpoint is known at once, of all patients, at the only look."""
+    endpoint = scenario.binary_endpoints.get(chosen.endpoint)
+    of_all = getattr(chosen.test, "minimum_follow_up_months", None) is None
+    return (
+        endpoint is not None
+        and endpoint.assessed_months == 0.0
+        and of_all
+        and not chosen.test.stratified
+        and chosen.alpha is not None
+        and len(chosen.analyses) == 1
+        and _all_have_entered(scenario, chosen.analyses[-1])
+    )

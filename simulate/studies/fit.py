@@ -95,7 +95,8 @@ class ProbitLine(NamedTuple):
         if self.slope <= 0.0 or c2 <= 0.0 or discriminant < 0.0:
             return Limits(-math.inf, math.inf)
         root = math.sqrt(discriminant)
-        return Limits(self.center + (-c1 - root) / c2, self.center + (-c1 + root) / c2)
+        middle, half = self.center - c1 / c2, root / c2
+        return Limits(float(middle - half), float(middle + half))
 
 
 def fit_probit(
@@ -144,6 +145,4 @@ def fit_probit(
         return None
     chi_squared = float(np.sum((hits - n * p) ** 2 / (n * p * (1.0 - p))))
     intercept, slope = map(float, beta)
-    return ProbitLine(
-        center, intercept, slope, np.linalg.inv(information), chi_squared, len(x)
-    )
+    return ProbitLine(center, intercept, slope, np.linalg.inv(information), chi_squared, len(x))

@@ -24,6 +24,7 @@ from simulate.scenario.looks import (
 )
 from simulate.scenario.models import Scenario
 from simulate.scenario.reading import Path, did_you_mean, path_text
+from simulate.scenario.survival_tests import OfRiskSets
 from simulate.scenario.tables import MAX_PATIENTS
 
 EVENTS = "events"
@@ -65,6 +66,8 @@ class Lever(ABC):
     is_whole: ClassVar[bool] = True
     # Whether power rises with the value.
     rises: ClassVar[bool] = True
+    # Whether the mean of a test statistic is about proportional to the coordinate.
+    is_proportional: ClassVar[bool] = True
 
     @property
     @abstractmethod
@@ -126,6 +129,14 @@ class Lever(ABC):
             raise ScenarioError(problems)
         return varied
 
+    def reach(self, coordinate: float) -> float:
+        """Distance, in coordinates, over which the probit is linear even where power levels off.
+
+        Of coordinates that are proportional to the mean of the test statistic, a power of 0.9 at
+        level 0.025 lies 3.24 from 0 in probits: this is a fifth of a probit.
+        """
+        return 0.06 * abs(coordinate)
+
     def rounded_up(self, value: float) -> float:
         """Value with at least the power of one that need not be whole."""
         if not self.is_whole or not math.isfinite(value):
@@ -152,6 +163,12 @@ class Events(Lever):
         return _only_place(self.scenario, self.look, (EventTrigger,), EVENTS)
 
     @property
+    def _trigger(self) -> EventTrigger:
+        found = _trigger_at(self.scenario, self.place)
+        assert isinstance(found, EventTrigger)
+        return found
+
+    @property
     def paths(self) -> tuple[str, ...]:
         """The number of events, and what changes in proportion."""
         own = path_text((*self.place, "events"))
@@ -161,7 +178,7 @@ class Events(Lever):
     @property
     def given(self) -> float:
         """Events of the scenario."""
-        return float(_trigger_at(self.scenario, self.place).events)
+        return float(self._trigger.events)
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -326,6 +343,7 @@ class FollowUp(Lever):
     over = FOLLOW_UP
     unit = "months"
     is_whole = False
+    is_proportional = False
     label = "follow-up"
 
     @property
@@ -371,6 +389,10 @@ class FollowUp(Lever):
     def value_at(self, coordinate: float) -> float:
         """Months as they are."""
         return coordinate
+
+    def reach(self, coordinate: float) -> float:
+        """A tenth, and a month."""
+        return 0.1 * abs(coordinate) + 1.0
 
 
 _KINDS: dict[str, type[Lever]] = {kind.over: kind for kind in (Events, Patients, HazardRatio)}
@@ -550,3 +572,16 @@ def _in_proportion(scenario: Scenario, n_patients: int, factor: float) -> Scenar
         return trigger
 
     return _with_patients(_each_trigger(scenario, change), n_patients)
+
+
+def tests_alone(scenario: Scenario) -> Scenario:
+    """Scenario without estimates, which take time and change no test."""
+    hypotheses = {
+        name: hypothesis.model_copy(
+            update={"test": hypothesis.test.model_copy(update={"estimate": "none"})}
+        )
+        if isinstance(hypothesis.test, OfRiskSets)
+        else hypothesis
+        for name, hypothesis in scenario.hypotheses.items()
+    }
+    return scenario.model_copy(update={"hypotheses": hypotheses, "estimates": {}})

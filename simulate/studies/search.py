@@ -18,6 +18,7 @@ from typing import NamedTuple
 from simulate.results.estimates import Estimate
 from simulate.results.keep import Rejections
 from simulate.scenario.comparisons import critical_values
+from simulate.studies.curve import Point
 from simulate.studies.fit import Limits, ProbitLine, fit_probit
 from simulate.studies.levers import Lever
 
@@ -36,28 +37,10 @@ STEP = 0.15
 # Each round has at least this share of the trials so far, and at most so many times as many.
 LEAST_GROWTH = 0.5
 MOST_GROWTH = 3.0
+# Share of the slope that a test statistic proportional to the coordinate would have.
+LEVEL_SLOPE = 0.5
 MOST_ROUNDS = 60
 MOST_BRACKETING = 40
-
-
-class Point(NamedTuple):
-    """A value of the search, and what its trials gave.
-
-    Attributes
-    ----------
-    value : float
-        The varied figure.
-    counts : Rejections
-        Of all its trials.
-    """
-
-    value: float
-    counts: Rejections
-
-    @property
-    def power(self) -> Estimate:
-        """Share of the trials that reject, with its standard error."""
-        return self.counts.rejected.estimate()
 
 
 class Interval(NamedTuple):
@@ -81,6 +64,9 @@ class Found:
         Why there is no answer, or what is to be known of it; empty if all is well.
     is_uneven : bool
         Whether the points lie further from a smooth curve than chance explains.
+    levels_off : bool
+        Whether the power hardly rises any more at the answer. Then, or where the points are uneven,
+        the answer and its interval rest on nothing but that power does not fall.
     line : ProbitLine or None
         The fitted line.
     """
@@ -89,6 +75,7 @@ class Found:
     interval: Interval
     reason: str = ""
     is_uneven: bool = False
+    levels_off: bool = False
     line: ProbitLine | None = None
 
 
@@ -335,16 +322,24 @@ class _Search:
         for width in (WIDE, WIDE, NEAR, NEAR):
             if line is None or line.slope <= 0.0:
                 return None
-            every = self.points.in_order()
-            near = [
-                p for p in every if abs(line.probit(self._place(p)) - self.goal.probit) <= width
-            ]
+            near = self._near(line, width)
             enough = sum(p.power.n_trials for p in near) >= 0.6 * self.points.n_trials
             if len(near) < 2 or (width == NEAR and not (enough and len(near) > 2)):
                 # Not yet near: what there is tells where to look next.
                 return line
             line = _line_through(self.lever, near) or line
         return line
+
+    def _near(self, line: ProbitLine, width: float) -> list[Point]:
+        """Points that lie, by a line, within some probits of the power, and within its reach."""
+        place = line.place_of(self.goal.probit)
+        reach = self.lever.reach(place)
+        return [
+            point
+            for point in self.points.in_order()
+            if abs(line.probit(self._place(point)) - self.goal.probit) <= width
+            and abs(self._place(point) - place) <= reach
+        ]
 
     def _first_line(self) -> ProbitLine | None:
         """Line through the nearest points on both sides of the power."""
@@ -374,7 +369,8 @@ class _Search:
     def _add_about(self, line: ProbitLine, limits: Limits) -> None:
         """Simulate new trials about the place where the line reaches the power."""
         place = line.place_of(self.goal.probit)
-        step = STEP / line.slope
+        # Two thirds, so that the points of the next round are still near.
+        step = min(STEP / line.slope, 2.0 / 3.0 * self.lever.reach(place))
         values = {
             self._within(self.lever.value_at(at)) for at in (place - step, place, place + step)
         }
@@ -412,13 +408,67 @@ class _Search:
             return Found(None, nothing, "too few trials to tell where the power is reached")
         place = line.place_of(self.goal.probit)
         limits = line.limits_of(self.goal.probit, LEVEL)
+        levels_off = self._levels_off(line)
+        if line.is_uneven or levels_off:
+            limits = self._sure_limits()
+            place = self._isotonic_place()
         interval = self._interval(limits)
         first, last = self.lever.coordinate(self.weak), self.lever.coordinate(self.strong)
         if place > last:
-            reason = self._why_not(self.points[self.strong], undecided=limits.low <= last)
-            return Found(None, interval, reason, line.is_uneven, line)
+            reason = self._why_not(self._strongest(), undecided=limits.low <= last)
+            return Found(None, interval, reason, line.is_uneven, levels_off, line)
         value = self.lever.rounded_up(self.lever.value_at(max(place, first)))
-        return Found(value, interval, "", line.is_uneven, line)
+        return Found(value, interval, "", line.is_uneven, levels_off, line)
+
+    def _levels_off(self, line: ProbitLine) -> bool:
+        """Whether the power hardly rises any more where it is reached, and no line describes it.
+
+        On a scale on which the mean of the test statistic is proportional to the coordinate, the
+        slope is known: it leads from alpha at 0 to the power. On others it must be sure that the
+        line rises at all.
+        """
+        if line.slope < SURE * math.sqrt(float(line.covariance[1, 1])):
+            return True
+        place = line.place_of(self.goal.probit)
+        wanted = self.goal.probit - self.at_none
+        return self.lever.is_proportional and line.slope * place < LEVEL_SLOPE * wanted
+
+    def _isotonic_place(self) -> float:
+        """Place where powers that only rise reach the target: pooled where they fall by chance.
+
+        Pool-adjacent-violators (Ayer et al., Annals of Mathematical Statistics 26, 1955, 641-647),
+        with straight lines between the points; infinite if they do not reach it.
+        """
+        pools: list[tuple[list[float], int, int]] = []
+        for point in sorted(self.points.in_order(), key=self._place):
+            pool = ([self._place(point)], *point.counts.rejected)
+            while pools and pools[-1][1] * pool[2] >= pool[1] * pools[-1][2]:
+                places, hits, n = pools.pop()
+                pool = (places + pool[0], hits + pool[1], n + pool[2])
+            pools.append(pool)
+        before: tuple[float, float] | None = None
+        for places, hits, n in pools:
+            p = hits / n
+            if p >= self.goal.power:
+                if before is None:
+                    return places[0]
+                at, lower = before
+                return at + (places[0] - at) * (self.goal.power - lower) / (p - lower)
+            before = (places[-1], p)
+        return math.inf
+
+    def _sure_limits(self) -> Limits:
+        """Limits that need no line: the nearest points that are surely below and above the power.
+
+        Sure at the level together, by Bonferroni's inequality, if only power rises.
+        """
+        points = self.points.in_order()
+        quantile = NormalDist().inv_cdf(1.0 - 0.5 * (1.0 - LEVEL) / len(points))
+        surplus = [(p.power.value - self.goal.power) / p.power.mcse for p in points]
+        places = [self._place(point) for point in points]
+        below = [at for at, z in zip(places, surplus, strict=True) if z < -quantile]
+        above = [at for at, z in zip(places, surplus, strict=True) if z > quantile]
+        return Limits(max(below, default=-math.inf), min(above, default=math.inf))
 
     def _interval(self, limits: Limits) -> Interval:
         """Interval of values; rounded as the answer is, so that it covers it as often."""
@@ -445,7 +495,7 @@ class _Search:
         interval = self._interval(limits)
         self.tell(
             f"{self.points.n_trials:,} trials: about {value_text(self.lever, at)}"
-            f" ({interval_text(interval)})"
+            f" ({interval_text(self.lever, interval, self.goal)})"
         )
 
     def _why_not(self, end: Point, *, undecided: bool = False) -> str:
@@ -482,6 +532,10 @@ class _Search:
             return f"{lacks}the power has its ceiling there: {n_patients:,} patients are too few"
         return f"{lacks}{further}"
 
+    def _strongest(self) -> Point:
+        """Point with the largest power that the range should have."""
+        return max(self.points.in_order(), key=self._place)
+
     def _is_flat(self, end: Point) -> bool:
         """Whether a value of at most two thirds has the same power, as far as the trials tell."""
         others = [p for p in self.points.in_order() if p.value <= 2.0 / 3.0 * end.value]
@@ -508,11 +562,15 @@ def power_text(power: Estimate) -> str:
 
 def value_text(lever: Lever, value: float) -> str:
     """A value with its unit, or what it is of."""
-    digits = f"{value:,.0f}" if lever.is_whole else f"{value:.4f}" if not lever.rises else f"{value:,.2f}"
+    decimals = 0 if lever.is_whole else 2 if lever.rises else 4
+    digits = f"{value:,.{decimals}f}"
     return f"{digits} {lever.unit}" if lever.unit else f"{lever.label} {digits}"
 
 
-def interval_text(interval: Interval) -> str:
-    """An interval in words, short."""
-    low, high = ("?" if end is None else f"{end:,.6g}" for end in interval)
-    return f"{low} to {high}"
+def interval_text(lever: Lever, interval: Interval, goal: Goal) -> str:
+    """An interval in words, short; an end that the trials do not bound lies beyond the range."""
+    decimals = 0 if lever.is_whole else 2 if lever.rises else 4
+    low = "below " + f"{goal.low:,.6g}" if interval.low is None else f"{interval.low:,.{decimals}f}"
+    if interval.high is None:
+        return f"{low} to beyond {goal.high:,.6g}"
+    return f"{low} to {interval.high:,.{decimals}f}"

@@ -7,13 +7,13 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from simulate.engine.philox import STREAM_VERSION
-from simulate.results.plain import or_null
 from simulate.results.result import PACKAGES
 from simulate.scenario.hashes import data_hash, design_hash
 from simulate.scenario.models import Scenario
-from simulate.studies.closed import ClosedForm, closed_power
+from simulate.studies.closed import ClosedForm
+from simulate.studies.curve import Point, curve_rows
 from simulate.studies.levers import Lever
-from simulate.studies.search import LEVEL, Found, Goal, Point
+from simulate.studies.search import LEVEL, Found, Goal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,13 +50,14 @@ class Size:
 
     @property
     def value(self) -> float | None:
-        """Smallest whole value (or largest hazard ratio) with the power; None if none was found."""
-        return self.found.value
+        """Smallest number (or largest hazard ratio) with the power; None if none was found."""
+        return _plain(self.lever, self.found.value)
 
     @property
     def interval(self) -> tuple[float | None, float | None]:
         """95% interval of the value; None for an end that lies beyond the range."""
-        return tuple(self.found.interval)
+        low, high = self.found.interval
+        return _plain(self.lever, low), _plain(self.lever, high)
 
     @property
     def reason(self) -> str:
@@ -76,23 +77,7 @@ class Size:
     @property
     def curve(self) -> list[dict[str, Any]]:
         """Every value looked at, its power with its Monte Carlo standard error, and more."""
-        rows = []
-        for point in self.points:
-            closed = closed_power(self.lever, point.value)
-            month = point.counts.month.mean()
-            rows.append(
-                {
-                    self.lever.over: int(point.value) if self.lever.is_whole else point.value,
-                    "power": point.power.value,
-                    "mcse": point.power.mcse,
-                    "n_trials": point.power.n_trials,
-                    "closed_form": None if closed is None else closed.value,
-                    "look_time_mean": or_null(month.value),
-                    "look_time_mcse": or_null(month.mcse),
-                    "target_not_reached": point.counts.short.estimate().value,
-                }
-            )
-        return rows
+        return curve_rows(self.lever, self.points)
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the curve as a data frame; needs the extra ``pandas``.
@@ -119,13 +104,14 @@ class Size:
             "paths": list(self.lever.paths),
             "scaled": self.lever.scaled,
             "power": self.goal.power,
-            "range": [self.goal.low, self.goal.high],
+            "range": [_plain(self.lever, end) for end in (self.goal.low, self.goal.high)],
             "precision": self.goal.precision,
             "value": self.value,
-            "interval": list(self.found.interval),
+            "interval": list(self.interval),
             "level": LEVEL,
             "reason": self.reason,
             "is_uneven": self.found.is_uneven,
+            "levels_off": self.found.levels_off,
             "closed_form": None if form is None else form._asdict(),
             "n_trials": self.n_trials,
             "seed": self.seed,
@@ -135,3 +121,8 @@ class Size:
             "design_hash": design_hash(scenario),
             "curve": self.curve,
         }
+
+
+def _plain(lever: Lever, value: float | None) -> float | None:
+    """A value; a whole one as such."""
+    return int(value) if lever.is_whole and value is not None else value

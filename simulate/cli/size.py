@@ -1,0 +1,167 @@
+"""simulate size: the events, patients, hazard ratio or follow-up with which a trial has a power."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from simulate.cli.common import (
+    WHOLE,
+    compile_engine,
+    file_argument,
+    logs_on,
+    open_console,
+    print_json,
+    set_option,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+# As in simulate.studies.levers, which takes time to import.
+OVER = ("events", "patients", "hazard-ratio", "follow-up")
+over_option = click.option(
+    "--over",
+    type=click.Choice(OVER),
+    required=True,
+    help="What is varied: the events of the final look, the planned patients, the true hazard "
+    "ratio, or the months of the final look.",
+)
+hypothesis_option = click.option(
+    "--hypothesis", metavar="NAME", help="Whose power; needed where there are several."
+)
+scale_option = click.option(
+    "--scale/--no-scale",
+    default=None,
+    help="Change all numbers of patients and events in proportion, or only the one. Default: "
+    "--scale over patients, --no-scale over events.",
+)
+
+
+@click.command()
+@file_argument
+@click.option("--power", type=float, required=True, help="Power to be reached.")
+@over_option
+@hypothesis_option
+@scale_option
+@click.option("--from", "low", type=float, help="Smallest value to look at.")
+@click.option("--to", "high", type=float, help="Largest value to look at.")
+@click.option(
+    "--precision",
+    type=float,
+    default=0.01,
+    show_default=True,
+    help="Half-width of the 95% interval at which the search ends, as a share of the answer.",
+)
+@click.option(
+    "--max-trials",
+    type=WHOLE,
+    default=1_000_000,
+    show_default=True,
+    help="Trials it may take in all.",
+)
+@click.option("--seed", type=WHOLE, help="Seed, instead of the scenario's.")
+@click.option("--workers", type=WHOLE, help="Processes; default: one a core.")
+@set_option
+@click.option("--figure", type=click.Path(), help="Draw the search into this PNG or SVG file.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print all points as CSV, nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
+@click.option("--quiet", is_flag=True, help="No progress on standard error.")
+def size(
+    file: str,
+    power: float,
+    over: str,
+    hypothesis: str | None,
+    scale: bool | None,
+    low: float | None,
+    high: float | None,
+    precision: float,
+    max_trials: int,
+    seed: int | None,
+    workers: int | None,
+    overrides: Sequence[str],
+    figure: str | None,
+    as_csv: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Find by simulation what the trial in FILE needs for a power.
+
+    Where nothing in the range has the power, that and the reason are the answer, with exit code 0
+    and null in JSON.
+    """
+    from simulate import api
+    from simulate.report import curve_figure as drawing
+
+    check_formats(as_csv, as_json)
+    if figure is not None:
+        drawing.check_path(figure)
+    stderr = open_console(stderr=True, quiet=quiet)
+    logs_on(stderr)
+    compile_engine(stderr)
+    started = time.monotonic()
+    with options_named():
+        found = api.size(
+            file,
+            power,
+            over=over,
+            hypothesis=hypothesis,
+            scale=scale,
+            low=low,
+            high=high,
+            precision=precision,
+            max_trials=max_trials,
+            seed=seed,
+            workers=workers,
+            overrides=overrides,
+            tell=lambda line: stderr.print(line, soft_wrap=True),
+        )
+    seconds = max(time.monotonic() - started, 1e-9)
+    if as_json:
+        print_json(found.to_json())
+    elif as_csv:
+        from simulate.report.size import rows_csv
+
+        click.echo(rows_csv(found.curve), nl=False)
+    else:
+        from simulate.report.size import print_size
+
+        print_size(found, open_console())
+    if figure is not None:
+        drawing.draw_size(found, figure)
+    n = found.n_trials
+    stderr.print(f"{n:,} trials in {seconds:.1f} s ({n / seconds:,.0f} a second)")
+    if figure is not None:
+        stderr.print(f"drawn: {figure}")
+
+
+def check_formats(as_csv: bool, as_json: bool) -> None:
+    """Refuse two formats at once."""
+    if as_csv and as_json:
+        raise click.UsageError("--csv and --json exclude each other")
+
+
+@contextmanager
+def options_named() -> Iterator[None]:
+    """Name options in problems with what they give."""
+    from dataclasses import replace
+
+    from simulate.errors import ScenarioError
+
+    context = click.get_current_context()
+    names = {str(p.name): p.opts[0] for p in context.command.params if p.opts[0].startswith("--")}
+    names |= {"from": "--from", "to": "--to", "range": "--from and --to"}
+    try:
+        yield
+    except ScenarioError as error:
+        raise ScenarioError(
+            [
+                replace(problem, path="", where=names[problem.path])
+                if problem.path in names
+                else problem
+                for problem in error.problems
+            ]
+        ) from None
