@@ -74,7 +74,7 @@ def draw_size(found: Size, path: str) -> None:
         x = np.linspace(points[0].value, points[-1].value, N_LINE)
         x = x[x > 0.0]
         _draw_line(found, x, axes)
-        _draw_closed(lever, list(x), axes)
+        _draw_closed(lever, sorted({*np.round(x)} if lever.is_whole else x), axes)
         axes.axhline(found.goal.power, color="black", linestyle=":", linewidth=1)
         _draw_answer(found, axes)
 

@@ -5,9 +5,7 @@ number of events: there a test statistic is about normal, with a mean proportion
 (Schoenfeld, Biometrika 68, 1981, 316-319). The line is fitted by maximum likelihood to the counts,
 whose points are independent; the limits of the place where it reaches the target are Fieller's
 (Journal of the Royal Statistical Society B 16, 1954, 175-185; Finney, Probit Analysis, 1971,
-chapter 4). Where the points lie further from any line than chance explains, the errors are
-multiplied by the root of chi-squared over its degrees of freedom, and the normal quantile is
-replaced by Student's (Finney's heterogeneity factor).
+chapter 4).
 """
 
 from __future__ import annotations
@@ -24,8 +22,8 @@ MOST_STEPS = 50
 CONVERGED = 1e-10
 # A probability of 0 or 1 has no probit.
 SMALLEST = 1e-10
-# Chance gives a larger chi-squared once in a hundred searches.
-UNEVEN = 0.01
+# Chance alone gives a larger chi-squared once in a thousand searches.
+UNEVEN = 0.001
 
 
 class Limits(NamedTuple):
@@ -79,13 +77,9 @@ class ProbitLine(NamedTuple):
 
     def limits_of(self, probit: float, level: float = 0.95) -> Limits:
         """Fieller's limits of the coordinate at which the power has a probit."""
-        from scipy.special import ndtri, stdtrit  # noqa: PLC0415 - slow to import
+        from scipy.special import ndtri  # noqa: PLC0415 - slow to import
 
         covariance, quantile = self.covariance, float(ndtri(0.5 + 0.5 * level))
-        if self.is_uneven:
-            spare = self.n_points - 2
-            covariance = covariance * (self.chi_squared / spare)
-            quantile = float(stdtrit(spare, 0.5 + 0.5 * level))
         # Coordinates x with (a + b x - probit)**2 <= q**2 Var(a + b x), about the center.
         distance, squared = self.intercept - probit, quantile * quantile
         c2 = self.slope**2 - squared * covariance[1, 1]

@@ -66,8 +66,6 @@ class Lever(ABC):
     is_whole: ClassVar[bool] = True
     # Whether power rises with the value.
     rises: ClassVar[bool] = True
-    # Whether the mean of a test statistic is about proportional to the coordinate.
-    is_proportional: ClassVar[bool] = True
 
     @property
     @abstractmethod
@@ -128,6 +126,11 @@ class Lever(ABC):
         if problems:
             raise ScenarioError(problems)
         return varied
+
+    @property
+    def is_proportional(self) -> bool:
+        """Whether the mean of a test statistic is about proportional to the coordinate."""
+        return True
 
     def reach(self, coordinate: float) -> float:
         """Distance, in coordinates, over which the probit is linear even where power levels off.
@@ -305,9 +308,21 @@ class HazardRatio(Lever):
 
     @property
     def searched(self) -> tuple[float, float]:
-        """From a twentieth of the null value to the null value, where power is alpha."""
+        """From a twentieth of the null value to the null value, where power is alpha.
+
+        A test of one arm has its null value elsewhere.
+        """
         null = self._null
-        return SMALLEST_RATIO * null, null
+        return SMALLEST_RATIO * null, null if self.is_proportional else LARGEST_RATIO
+
+    @property
+    def is_proportional(self) -> bool:
+        """Where two arms are compared."""
+        return self.scenario.hypotheses[self.hypothesis].arms.control is not None
+
+    def reach(self, coordinate: float) -> float:
+        """As where it is proportional; else a tenth of the hazard ratio."""
+        return super().reach(coordinate) if self.is_proportional else 0.1
 
     @property
     def widest(self) -> tuple[float, float]:
@@ -343,7 +358,6 @@ class FollowUp(Lever):
     over = FOLLOW_UP
     unit = "months"
     is_whole = False
-    is_proportional = False
     label = "follow-up"
 
     @property
@@ -389,6 +403,11 @@ class FollowUp(Lever):
     def value_at(self, coordinate: float) -> float:
         """Months as they are."""
         return coordinate
+
+    @property
+    def is_proportional(self) -> bool:
+        """Never: patients are followed from their entries on."""
+        return False
 
     def reach(self, coordinate: float) -> float:
         """A tenth, and a month."""

@@ -39,6 +39,18 @@ LEAST_GROWTH = 0.5
 MOST_GROWTH = 3.0
 # Share of the slope that a test statistic proportional to the coordinate would have.
 LEVEL_SLOPE = 0.5
+# Share of the way to an end at a step, where no approximation tells how far to go, and share of the
+# range from which on the end itself is next.
+STRIDE = 0.3
+NEAR_END = 0.05
+# Probits above alpha that tell nothing of the slope.
+LITTLE = 0.2
+# Reach of the points that make the line: in half-widths of the interval that is asked for, and of
+# that which there is.
+TOLERANCES = 12.0
+HALF_WIDTHS = 3.0
+# The first is set by points that may be far, the second by the first.
+FEWEST_ROUNDS = 2
 MOST_ROUNDS = 60
 MOST_BRACKETING = 40
 
@@ -216,6 +228,8 @@ class _Search:
         # Where there is no information, power is alpha.
         limits = critical_values(lever.scenario, lever.hypothesis)
         self.at_none = -min(limits.values())
+        # Distance, in coordinates, up to which points make the line.
+        self.reach = math.inf
 
     def run(self, start: float) -> Found:
         """Bracket, then refine."""
@@ -256,19 +270,26 @@ class _Search:
     def _towards(self, end: float, point: Point) -> float:
         """Next value on the way to an end: past where the normal approximation sees the power."""
         here, last = self._place(point), self.lever.coordinate(end)
-        n = point.counts.rejected.n_trials
-        p = min(max(point.power.value, 0.5 / n), 1.0 - 0.5 / n)
-        seen = NormalDist().inv_cdf(p) - self.at_none
-        wanted = self.goal.probit - self.at_none
-        up = end == self.strong
-        # A tenth further than it seems, and not too far at once; or as far again.
-        factor = wanted / seen if seen > 0.2 else (2.0 if up else 0.5)
-        factor = min(max(1.1 * factor, 1.15), 3.0) if up else max(min(0.9 * factor, 0.85), 0.3)
-        there = here * factor
-        if here <= 0.0 or (end == self.strong and there <= here):
-            there = 0.5 * (here + last)
+        if self.lever.is_proportional:
+            there = here * self._factor(point, up=end == self.strong)
+        else:
+            there = here + STRIDE * (last - here)
+        first = self.lever.coordinate(self.weak if end == self.strong else self.strong)
+        if abs(last - there) <= NEAR_END * abs(last - first):
+            return end
         value = self._within(self.lever.value_at(there))
         return end if value in self.points else value
+
+    def _factor(self, point: Point, *, up: bool) -> float:
+        """How many times the coordinate of a point has the power, and a tenth further.
+
+        Neither too near nor too far at once; twice or half where the point tells nothing.
+        """
+        n = point.power.n_trials
+        p = min(max(point.power.value, 0.5 / n), 1.0 - 0.5 / n)
+        seen = NormalDist().inv_cdf(p) - self.at_none
+        factor = (self.goal.probit - self.at_none) / seen if seen > LITTLE else 2.0 if up else 0.5
+        return min(max(1.1 * factor, 1.15), 3.0) if up else max(min(0.9 * factor, 0.85), 0.3)
 
     def _at_strong_end(self) -> Found | None:
         """Say that the power is not reached, once that is sure; None if it may be."""
@@ -302,7 +323,7 @@ class _Search:
 
     def _refine(self) -> Found:
         """Rounds of points about the place where the line reaches the power."""
-        line = None
+        line, rounds = None, 0
         for _ in range(MOST_ROUNDS):
             line = self._fit(line)
             if line is None:
@@ -310,10 +331,13 @@ class _Search:
                     break
                 continue
             limits = line.limits_of(self.goal.probit, LEVEL)
+            self._set_reach(line, limits)
             self._tell_round(line, limits)
-            if self._is_narrow(line, limits) or self.points.is_spent:
+            is_done = rounds >= FEWEST_ROUNDS and self._is_narrow(line, limits)
+            if is_done or self.points.is_spent:
                 break
             self._add_about(line, limits)
+            rounds += 1
         return self._conclude(line)
 
     def _fit(self, last: ProbitLine | None) -> ProbitLine | None:
@@ -333,13 +357,26 @@ class _Search:
     def _near(self, line: ProbitLine, width: float) -> list[Point]:
         """Points that lie, by a line, within some probits of the power, and within its reach."""
         place = line.place_of(self.goal.probit)
-        reach = self.lever.reach(place)
+        reach = min(self.reach, self.lever.reach(place))
         return [
             point
             for point in self.points.in_order()
             if abs(line.probit(self._place(point)) - self.goal.probit) <= width
             and abs(self._place(point) - place) <= reach
         ]
+
+    def _set_reach(self, line: ProbitLine, limits: Limits) -> None:
+        """Let fewer points make the line the better the place is known.
+
+        So what the curve departs from a line becomes small beside the interval that is asked for,
+        while the points stay far enough from each other to tell the slope.
+        """
+        place = line.place_of(self.goal.probit)
+        value, tolerance = self.lever.value_at(place), self._tolerance(place)
+        narrow = abs(self.lever.coordinate(value + tolerance) - self.lever.coordinate(value))
+        half = 0.5 * (limits.high - limits.low)
+        wanted = max(TOLERANCES * narrow, HALF_WIDTHS * half)
+        self.reach = min(self.lever.reach(place), wanted)
 
     def _first_line(self) -> ProbitLine | None:
         """Line through the nearest points on both sides of the power."""
@@ -370,7 +407,7 @@ class _Search:
         """Simulate new trials about the place where the line reaches the power."""
         place = line.place_of(self.goal.probit)
         # Two thirds, so that the points of the next round are still near.
-        step = min(STEP / line.slope, 2.0 / 3.0 * self.lever.reach(place))
+        step = min(STEP / line.slope, 2.0 / 3.0 * self.reach)
         values = {
             self._within(self.lever.value_at(at)) for at in (place - step, place, place + step)
         }

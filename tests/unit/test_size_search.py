@@ -1,0 +1,237 @@
+"""The search itself, on powers that are known, without a trial simulated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+from twins.scenario_tables import events
+from twins.study_tables import study_tables
+
+from simulate.results.estimates import Moments, Share
+from simulate.results.keep import Rejections
+from simulate.scenario.load import scenario_from_dict
+from simulate.studies.levers import Lever, lever_of
+from simulate.studies.search import Found, Goal, Points, search
+
+Power = Callable[[float], float]
+
+
+def lever(over: str = "events", patients: int = 400, n_events: int = 100, **how: Any) -> Lever:
+    tables = study_tables(analyses={"final": {"trigger": events(n_events)}})
+    del tables["study"]
+    tables["accrual"]["patients"] = patients
+    return lever_of(scenario_from_dict(tables), over, **how)
+
+
+def months_lever() -> Lever:
+    tables = study_tables(analyses={"final": {"trigger": {"minimum_follow_up_months": 6.0}}})
+    del tables["study"]
+    return lever_of(scenario_from_dict(tables), "follow-up")
+
+
+def counting(power: Power, seed: int) -> Callable[[Mapping[float, int]], dict[float, Rejections]]:
+    """Counts of trials that reject with a known probability."""
+    random = np.random.default_rng(seed)
+    month = Moments.of(np.array([12.0, 13.0]))
+
+    def simulate(trials: Mapping[float, int]) -> dict[float, Rejections]:
+        return {
+            value: Rejections(
+                Share(int(random.binomial(n, power(value))), n), Share(0, n), month, None
+            )
+            for value, n in sorted(trials.items())
+        }
+
+    return simulate
+
+
+def schoenfeld(ratio: float) -> Power:
+    return lambda d: float(norm.cdf(-math.log(ratio) * math.sqrt(d) / 2.0 - 2.0))
+
+
+def searched(
+    power: Power,
+    target: float = 0.9,
+    varied: Lever | None = None,
+    *,
+    seed: int = 0,
+    start: float | None = None,
+    precision: float = 0.01,
+    most: int = 1_000_000,
+    ends: tuple[float, float] | None = None,
+) -> tuple[Found, Points]:
+    varied = varied or lever()
+    low, high = ends or varied.searched
+    points = Points(counting(power, seed), most)
+    goal = Goal(target, low, high, precision)
+    return search(varied, goal, points, varied.given if start is None else start), points
+
+
+def covers(found: Found, truth: float) -> bool:
+    low, high = found.interval
+    return (low is None or low <= truth) and (high is None or truth <= high)
+
+
+def test_finds_the_smallest_number_and_its_interval_holds_as_often_as_it_says() -> None:
+    power = schoenfeld(0.65)
+    truth = next(d for d in range(1, 1_000) if power(d) >= 0.9)
+    n = 300
+    found = [searched(power, seed=seed)[0] for seed in range(n)]
+    missed = sum(not covers(one, truth) for one in found)
+    # The binomial distribution's 0.001 and 0.999 quantiles; whole limits cover a bit more often.
+    assert 1 <= missed <= 28
+    values = np.array([one.value for one in found])
+    assert abs(values.mean() - truth) < 0.5
+    widths = np.array([one.interval.high - one.interval.low for one in found])  # type: ignore[operator]
+    assert np.quantile(widths, 0.98) <= 2.0 * 0.01 * truth + 2.0
+
+
+@pytest.mark.parametrize("start", [2.0, 30.0, 390.0])
+def test_where_it_starts_does_not_matter(start: float) -> None:
+    power = schoenfeld(0.65)
+    truth = next(d for d in range(1, 1_000) if power(d) >= 0.9)
+    found, points = searched(power, start=start)
+    assert covers(found, truth)
+    assert points.n_trials < 200_000
+
+
+def test_half_the_width_takes_four_times_the_trials() -> None:
+    power = schoenfeld(0.65)
+    wide, narrow = (searched(power, precision=p)[1].n_trials for p in (0.008, 0.004))
+    assert 2.5 < narrow / wide < 7.0
+
+
+def test_it_ends_with_its_trials() -> None:
+    found, points = searched(schoenfeld(0.65), precision=0.0001, most=50_000)
+    assert points.n_trials <= 50_000
+    assert points.n_trials > 48_000
+    assert found.value is not None
+
+
+def test_trials_come_in_whole_rounds_of_the_truths() -> None:
+    points = Points(counting(lambda _: 0.5, 1), 10_000, n_truths=700)
+    points.add({1.0: 2_000})
+    assert points.n_trials == 2_100
+    points.add({1.0: 900, 2.0: 20_000})
+    assert points.n_trials <= 10_000
+    assert all(point.power.n_trials % 700 == 0 for point in points.in_order())
+    points.add({3.0: 699})
+    assert points.is_spent
+
+
+def test_hazard_ratios_fall() -> None:
+    varied = lever("hazard-ratio")
+    found, _ = searched(lambda hr: schoenfeld(hr)(100.0), 0.8, varied)
+    truth = math.exp(-2.0 * (2.0 + norm.ppf(0.8)) / 10.0)
+    assert found.value == pytest.approx(truth, rel=0.01)
+    assert covers(found, truth)
+    low, high = found.interval
+    assert low is not None
+    assert high is not None
+    assert low < found.value < high
+
+
+def test_months_need_not_be_whole() -> None:
+    def power(months: float) -> float:
+        return float(norm.cdf(3.5 * math.sqrt(1.0 - math.exp(-0.1 * (months + 5.0))) - 2.0))
+
+    truth = -math.log(1.0 - ((2.0 + norm.ppf(0.8)) / 3.5) ** 2) / 0.1 - 5.0
+    found = [searched(power, 0.8, months_lever(), seed=seed)[0] for seed in range(40)]
+    # No line in months, but near enough to one where it is looked at.
+    assert sum(not covers(one, truth) for one in found) <= 6
+    values = np.array([one.value for one in found])
+    assert abs(values.mean() - truth) < 0.02
+
+
+def test_a_range_without_the_power() -> None:
+    found, points = searched(schoenfeld(0.65), varied=lever(patients=150, n_events=90))
+    assert (found.value, found.interval, found.line) == (None, (None, None), None)
+    assert found.reason.startswith("the power at 150 events is 0.")
+    assert "150 patients have no more events" in found.reason
+    assert points.n_trials < 10_000
+
+
+def test_an_effect_the_wrong_way() -> None:
+    found, _ = searched(schoenfeld(1.2))
+    assert found.value is None
+    assert "hardly above alpha: the effect does not favour the experimental arm" in found.reason
+
+
+def test_a_ceiling_of_follow_up() -> None:
+    found, _ = searched(lambda m: 0.8 * (1.0 - math.exp(-m)), 0.9, months_lever())
+    assert found.value is None
+    assert "the power has its ceiling there: 40 patients are too few" in found.reason
+
+
+def test_follow_up_that_could_be_longer() -> None:
+    found, _ = searched(lambda m: 0.8 * m / (m + 30.0), 0.9, months_lever(), ends=(0.0, 50.0))
+    assert found.value is None
+    assert found.reason.endswith("a larger --to looks further")
+
+
+def test_patients_whose_events_stay() -> None:
+    varied = lever("patients", scaled=False)
+    found, _ = searched(lambda _: 0.7, 0.9, varied)
+    assert found.value is None
+    assert "the numbers of events stay (--scale lets them grow in proportion)" in found.reason
+
+
+def test_all_of_the_range_has_the_power() -> None:
+    found, _ = searched(lambda _: 0.97, ends=(50.0, 200.0))
+    assert (found.value, found.interval) == (50.0, (50.0, 50.0))
+    assert "the range begins there: the power at 50 events is 0.9" in found.reason
+
+
+def test_a_power_at_the_end_that_is_the_target_is_not_told() -> None:
+    power = schoenfeld(0.65)
+    truth = next(d for d in range(1, 1_000) if power(d) >= 0.9)
+    found, points = searched(power, ends=(1.0, truth), most=100_000)
+    assert points.n_trials <= 100_000
+    low, high = found.interval
+    assert low is not None
+    assert low <= truth
+    assert high is None or high == truth
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_power_that_levels_off_is_bounded_by_what_is_sure(seed: int) -> None:
+    """Beyond 130 events the power is at its ceiling, a little above the target."""
+
+    def power(d: float) -> float:
+        return min(schoenfeld(0.55)(d), schoenfeld(0.55)(123.0))
+
+    truth = next(d for d in range(1, 400) if power(d) >= 0.9)
+    found, _ = searched(power, varied=lever(patients=160, n_events=88), seed=seed, most=300_000)
+    assert found.levels_off or found.value == pytest.approx(truth, abs=3)
+    assert covers(found, truth)
+
+
+def test_powers_in_steps_are_uneven_and_the_interval_holds_the_first_step() -> None:
+    """As those of exact tests: up by 0.04 at once, then down again a little."""
+
+    def power(d: float) -> float:
+        return schoenfeld(0.65)(10.0 * round(d / 10.0)) + 0.01 * ((d % 10.0) / 10.0)
+
+    found = [searched(power, seed=seed, precision=0.002)[0] for seed in range(10)]
+    uneven = [one for one in found if one.is_uneven]
+    assert len(uneven) >= 5
+    reached = [d for d in range(100, 400) if power(d) >= 0.9]
+    lasting = next(d for d in range(reached[0], 400) if all(power(e) >= 0.9 for e in range(d, 400)))
+    for one in uneven:
+        low, high = one.interval
+        assert low is None or low <= lasting
+        assert high is None or high >= reached[0]
+
+
+def test_told_after_each_round() -> None:
+    told: list[str] = []
+    varied = lever()
+    goal = Goal(0.9, *varied.searched, 0.01)
+    search(varied, goal, Points(counting(schoenfeld(0.65), 1), 100_000), 100.0, told.append)
+    assert len(told) >= 3
+    assert all(" trials: about " in line and " events (" in line for line in told)
