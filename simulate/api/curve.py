@@ -17,7 +17,7 @@ from simulate.runner.work import BlockWork, Done
 from simulate.runner.workers import over_blocks
 from simulate.scenario.models import Scenario
 from simulate.studies.curve import MOST_VALUES, Curve, Point, can_be_nested, nested
-from simulate.studies.levers import Lever, lever_of, tests_alone
+from simulate.studies.levers import Lever, lever_of, without_estimates
 
 T = TypeVar("T")
 
@@ -142,7 +142,7 @@ def _looks(
     lever: Lever, values: Sequence[float], workers: int | None, progress: Progress | None
 ) -> list[Rejections]:
     """Counts at all values, as looks at the same trials."""
-    scenario = tests_alone(nested(lever, values))
+    scenario = without_estimates(nested(lever, values))
     keeper = KeepEachLook(scenario, lever.hypothesis)
     work = BlockWork(pack(scenario), scenario.simulation.seed, keeper)
     done = _in_order(work, scenario, workers, progress)
@@ -154,7 +154,7 @@ def _looks(
 
 def _run(lever: Lever, value: float, workers: int | None, progress: Progress | None) -> Rejections:
     """Counts of a run with one value."""
-    scenario = tests_alone(lever.at(value))
+    scenario = without_estimates(lever.at(value))
     keeper = KeepRejections(scenario, lever.hypothesis)
     work: BlockWork[Rejections] = BlockWork(pack(scenario), scenario.simulation.seed, keeper)
     done = _in_order(work, scenario, workers, progress)

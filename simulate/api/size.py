@@ -21,7 +21,7 @@ from simulate.scenario.models import MOST_TRIALS, Scenario
 from simulate.scenario.reading import Finding
 from simulate.scenario.resolve import n_members
 from simulate.studies.closed import closed_size
-from simulate.studies.levers import Lever, lever_of, tests_alone
+from simulate.studies.levers import Lever, lever_of, without_estimates
 from simulate.studies.search import PILOT_TRIALS, Goal, Points, Tell, search
 from simulate.studies.size import Size
 
@@ -216,7 +216,7 @@ class _Trials:
         works: dict[Block, BlockWork[Rejections]] = {}
         owners: dict[Block, float] = {}
         for value, n in sorted(trials.items()):
-            scenario = tests_alone(self.lever.at(value))
+            scenario = without_estimates(self.lever.at(value))
             keeper = KeepRejections(scenario, self.lever.hypothesis)
             work = BlockWork(pack(scenario), seed, keeper)
             stop = self.next_trial + n

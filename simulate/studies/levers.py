@@ -593,7 +593,7 @@ def _in_proportion(scenario: Scenario, n_patients: int, factor: float) -> Scenar
     return _with_patients(_each_trigger(scenario, change), n_patients)
 
 
-def tests_alone(scenario: Scenario) -> Scenario:
+def without_estimates(scenario: Scenario) -> Scenario:
     """Scenario without estimates, which take time and change no test."""
     hypotheses = {
         name: hypothesis.model_copy(

@@ -1,0 +1,143 @@
+"""simulate size and simulate curve, as their users run them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from cli.commands import BASE, simulate
+
+SCALED = ("--over", "events", "--scale", "--max-trials", "20000", "--workers", "1")
+
+
+def run(command: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return simulate(command, BASE, *map(str, arguments))
+
+
+def test_a_size_with_a_picture(tmp_path: Path) -> None:
+    figure = tmp_path / "size.png"
+    done = run("size", "--power", 0.9, *SCALED, "--figure", figure)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert "varied: analyses.final.trigger.events, in the scenario 88" in lines
+    assert "in proportion to it: accrual.patients" in lines
+    answer = next(line for line in lines if line.startswith("power 0.9: "))
+    assert " events, 95% interval " in answer
+    assert any(line.startswith("with accrual.patients = ") for line in lines)
+    assert "closed form: 118 events (Schoenfeld 1981)" in lines
+    assert "20,000 trials in all, seed 15, of each value its own" in lines
+    assert " trials: about " in done.stderr
+    assert f"drawn: {figure}" in done.stderr
+    assert figure.stat().st_size > 10_000
+
+
+def test_a_size_as_json_and_as_csv() -> None:
+    arguments = ("--power", 0.9, *SCALED, "--quiet")
+    done, table = run("size", *arguments, "--json"), run("size", *arguments, "--csv")
+    assert (done.returncode, done.stderr, table.stderr) == (0, "", "")
+    found = json.loads(done.stdout)
+    assert found["format"] == "simulate-size"
+    assert found["paths"] == ["analyses.final.trigger.events", "accrual.patients"]
+    low, high = found["interval"]
+    assert low <= found["value"] <= high
+    assert found["closed_form"] == {"value": 118.0, "method": "Schoenfeld 1981"}
+    rows = list(csv.DictReader(io.StringIO(table.stdout, newline="")))
+    assert [int(row["events"]) for row in rows] == [row["events"] for row in found["curve"]]
+    assert [float(row["power"]) for row in rows] == [row["power"] for row in found["curve"]]
+    assert found["n_trials"] == sum(int(row["n_trials"]) for row in rows) == 20_000
+
+
+def test_what_no_value_gives_is_an_answer() -> None:
+    done = run("size", "--power", 0.97, "--over", "events", "--quiet")
+    assert done.returncode == 0
+    assert "power 0.97 is not reached within 1 to 160 events" in done.stdout
+    assert "160 patients have no more events: more of them are needed" in done.stdout
+    plain = run("size", "--power", 0.97, "--over", "events", "--quiet", "--json")
+    found = json.loads(plain.stdout)
+    assert (found["value"], found["interval"]) == (None, [None, None])
+    assert found["reason"].startswith("the power at 160 events is 0.")
+
+
+def test_a_curve_with_a_picture(tmp_path: Path) -> None:
+    figure = tmp_path / "curve.svg"
+    over = ("--over", "events", "--from", 60, "--to", 120, "--step", 20, "--trials", 2_000)
+    done = run("curve", *over, "--figure", figure)
+    assert done.returncode == 0, done.stderr
+    assert "2,000 trials, each with a look at every value; seed 15" in done.stdout
+    assert [line.split()[0] for line in done.stdout.splitlines() if " 2,000 " in line] == [
+        "60",
+        "80",
+        "100",
+        "120",
+    ]
+    assert "2,000 trials in" in done.stderr
+    assert figure.read_text(encoding="utf-8").startswith("<?xml")
+    plain = run("curve", *over, "--json", "--quiet")
+    found = json.loads(plain.stdout)
+    assert found["is_nested"] is True
+    table = run("curve", *over, "--csv", "--quiet")
+    rows = list(csv.DictReader(io.StringIO(table.stdout, newline="")))
+    assert [float(row["power"]) for row in rows] == [row["power"] for row in found["rows"]]
+
+
+def test_a_curve_over_patients_says_how() -> None:
+    done = run("curve", "--over", "patients", "--values", "140,160", "--trials", 500)
+    assert "500 trials a value, with the same patients; seed 15" in done.stdout
+    assert "in proportion to it: analyses.final.trigger.events" in done.stdout
+    assert "1,000 trials in" in done.stderr
+
+
+REFUSED = [
+    ("size", ["--power", "1.2", "--over", "events"], "--power: must be above alpha, 0.025, and"),
+    ("size", ["--power", "nan", "--over", "events"], "--power: must be above alpha, 0.025, and"),
+    ("size", ["--power", "0.8", "--over", "follow-up"], f"{BASE}:70: analyses.final.trigger: must"),
+    ("size", ["--power", "0.8", "--over", "dose"], "simulate: Invalid value for '--over'"),
+    (
+        "size",
+        ["--power", "0.8", "--over", "events", "--from", "90", "--to", "80"],
+        "--from and --to: must end above where it begins (given: from 90 to 80)",
+    ),
+    (
+        "size",
+        ["--power", "0.8", "--over", "events", "--hypothesis", "os"],
+        "--hypothesis: must be one of pfs (given: 'os')",
+    ),
+    (
+        "size",
+        ["--power", "0.8", "--over", "hazard-ratio", "--scale"],
+        "--scale: is for --over events and --over patients only (given: over hazard-ratio)",
+    ),
+    (
+        "size",
+        ["--power", "0.8", "--over", "events", "--max-trials", "10"],
+        "--max-trials: must be a whole number from 10,000 to",
+    ),
+    ("size", ["--power", "0.8", "--over", "events", "--csv", "--json"], "exclude each other"),
+    ("size", ["--power", "0.8", "--over", "events", "--figure", "a.pdf"], "--figure: must end in"),
+    ("curve", ["--over", "events"], "simulate: give --values, or --from, --to and --step"),
+    ("curve", ["--over", "events", "--from", "5"], "--from, --to and --step belong together"),
+    (
+        "curve",
+        ["--over", "events", "--from", "9", "--to", "5", "--step", "1"],
+        "--from, --to, --step: must be numbers that rise, by a step above 0 (given: from 9 to 5",
+    ),
+    (
+        "curve",
+        ["--over", "events", "--from", "1", "--to", "100", "--step", "1"],
+        "--from, --to, --step: must give at most 64 values (given: 100)",
+    ),
+    ("curve", ["--over", "events", "--values", "90,161"], "--values: must be from 1 to 160, over"),
+]
+
+
+@pytest.mark.parametrize(("command", "arguments", "message"), REFUSED)
+def test_refusals_are_one_line(command: str, arguments: list[str], message: str) -> None:
+    done = run(command, *arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert message in line
