@@ -9,11 +9,13 @@ from simulate.api.inputs import Shard, check_shard, trials_to_do, with_simulatio
 from simulate.api.run import load_run, run, run_shard
 from simulate.api.size import size
 from simulate.api.study import planned_grid, study, study_shard, trials_of_study
+from simulate.api.until import MOST_TRIALS_UNTIL, check_until, largest_mcse
 from simulate.api.verify import Verified, verify
 from simulate.calibration.load import load_evidence
 from simulate.scenario.load import load_scenario, scenario_from_dict
 
 __all__ = [
+    "MOST_TRIALS_UNTIL",
     "Cohort",
     "Counts",
     "Shard",
@@ -21,8 +23,10 @@ __all__ = [
     "assurance",
     "calibrate",
     "check_shard",
+    "check_until",
     "cohorts",
     "expected_bytes",
+    "largest_mcse",
     "load_evidence",
     "load_run",
     "load_scenario",

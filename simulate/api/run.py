@@ -19,6 +19,7 @@ from simulate.api.inputs import (
     shard_blocks,
     with_simulation,
 )
+from simulate.api.until import MOST_TRIALS_UNTIL, run_until
 from simulate.errors import StoreError
 from simulate.results.result import Result
 from simulate.runner.execute import Progress
@@ -36,6 +37,7 @@ def run(
     cluster: str | None = None,
     out: str | os.PathLike[str] | None = None,
     keep: Keep = "rows",
+    until_mcse: float | None = None,
     progress: Progress | None = None,
     counts: Counts | None = None,
 ) -> Result:
@@ -56,6 +58,10 @@ def run(
         Run folder: every finished block is stored there, and what is there is not simulated again.
     keep : {"rows", "summary"}
         What the folder keeps: a row a (trial, analysis, hypothesis), or only sums and counts.
+    until_mcse : float, optional
+        Simulate whole blocks only until the Monte Carlo standard error of the rejection probability
+        of every hypothesis is at most this; ``trials`` is then the most there may be, a million if
+        it is not given.
     progress : callable, optional
         Called with the number of trials done since it was called last.
     counts : Counts, optional
@@ -74,10 +80,23 @@ def run(
     StoreError
         If the folder cannot be written, or holds something else.
     """
+    if until_mcse is not None and trials is None:
+        trials = MOST_TRIALS_UNTIL
     scenario = chosen_scenario(scenario, trials, seed, workers)
     check_reported(scenario)
     check_keep(keep, has_folder=out is not None)
     counts = Counts() if counts is None else counts
+    if until_mcse is not None:
+        return run_until(
+            scenario,
+            until_mcse,
+            workers=workers,
+            cluster=cluster,
+            out=None if out is None else Path(out),
+            keep=keep,
+            progress=progress,
+            counts=counts,
+        )
     blocks = planned_blocks(scenario)
     folder = None if out is None else start(scenario, Path(out), keep, blocks, counts)
     work = work_on(scenario, folder)

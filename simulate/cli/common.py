@@ -124,6 +124,29 @@ def _interrupts_kept() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
+@contextmanager
+def options_named() -> Iterator[None]:
+    """Name options in problems with what they give."""
+    from dataclasses import replace
+
+    from simulate.errors import ScenarioError
+
+    context = click.get_current_context()
+    names = {str(p.name): p.opts[0] for p in context.command.params if p.opts[0].startswith("--")}
+    names |= {"from": "--from", "to": "--to", "range": "--from and --to"}
+    try:
+        yield
+    except ScenarioError as error:
+        raise ScenarioError(
+            [
+                replace(problem, path="", where=names[problem.path])
+                if problem.path in names
+                else problem
+                for problem in error.problems
+            ]
+        ) from None
+
+
 def print_json(data: object) -> None:
     """Print one JSON object on standard output."""
     import json

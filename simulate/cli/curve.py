@@ -15,13 +15,13 @@ from simulate.cli.common import (
     file_argument,
     logs_on,
     open_console,
+    options_named,
     print_json,
     set_option,
 )
 from simulate.cli.size import (
     check_formats,
     hypothesis_option,
-    options_named,
     over_option,
     scale_option,
 )

@@ -14,6 +14,7 @@ from simulate.cli.common import (
     file_argument,
     logs_on,
     open_console,
+    options_named,
     print_json,
     set_option,
 )
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from simulate.api import Counts, Shard
+    from simulate.results.result import Result
     from simulate.runner.folder import RunFolder
+    from simulate.scenario.models import Scenario
 
 
 class ShardNumber(click.ParamType["Shard"]):
@@ -56,6 +59,13 @@ class ShardNumber(click.ParamType["Shard"]):
 @click.command()
 @file_argument
 @click.option("--trials", type=WHOLE, help="Number of trials, instead of the scenario's.")
+@click.option(
+    "--until-mcse",
+    type=float,
+    metavar="E",
+    help="Stop once the Monte Carlo standard error of every power is at most this; --trials is "
+    "then the most there may be (default: 1,000,000).",
+)
 @click.option("--seed", type=WHOLE, help="Seed, instead of the scenario's.")
 @click.option("--workers", type=WHOLE, help="Processes; default: one a core.")
 @set_option
@@ -83,6 +93,7 @@ class ShardNumber(click.ParamType["Shard"]):
 def run(
     file: str,
     trials: int | None,
+    until_mcse: float | None,
     seed: int | None,
     workers: int | None,
     overrides: Sequence[str],
@@ -105,6 +116,8 @@ def run(
 
     _check_options(out, keep, shard, figure, as_json)
     scenario = api.load_scenario(file, overrides)
+    if until_mcse is not None:
+        trials = _most_trials(scenario, trials, until_mcse, shard)
     scenario = api.with_simulation(scenario, trials, seed)
     if figure is not None:
         drawing.check_path(figure)
@@ -113,7 +126,8 @@ def run(
     logs_on(stderr)
     if out is not None:
         size = api.expected_bytes(scenario, "summary" if keep == "summary" else "rows")
-        stderr.print(f"{out}: about {size_in_words(size)} when finished")
+        upto = "about" if until_mcse is None else "at most about"
+        stderr.print(f"{out}: {upto} {size_in_words(size)} when finished")
     counts = api.Counts()
     options: dict[str, Any] = {
         "workers": workers,
@@ -129,7 +143,14 @@ def run(
             if shard is not None and out is not None:
                 folder = api.run_shard(scenario, out, shard, progress=progress, **options)
             else:
-                result = api.run(scenario, out=out, progress=progress, **options)
+                result = api.run(
+                    scenario,
+                    trials=trials,
+                    out=out,
+                    until_mcse=until_mcse,
+                    progress=progress,
+                    **options,
+                )
     except KeyboardInterrupt:
         raise InterruptedRun(_safe(out)) from None
     seconds = time.monotonic() - started
@@ -144,6 +165,8 @@ def run(
     if figure is not None:
         drawing.draw(result, figure)
     _print_end(counts, seconds, out, stderr)
+    if until_mcse is not None:
+        stderr.print(_until_text(result, until_mcse), soft_wrap=True)
     if figure is not None:
         stderr.print(f"drawn: {figure}")
 
@@ -161,6 +184,33 @@ def _check_options(
             "--shard reports nothing yet: use simulate show DIR --json or --figure when all are "
             "done"
         )
+
+
+def _most_trials(
+    scenario: Scenario, trials: int | None, until_mcse: float, shard: Shard | None
+) -> int:
+    """Most trials of a run that stops early; refuse what cannot."""
+    from simulate import api
+
+    if shard is not None:
+        raise click.UsageError("--until-mcse excludes --shard, which does not see the other shards")
+    with options_named():
+        api.check_until(scenario, until_mcse)
+    return api.MOST_TRIALS_UNTIL if trials is None else trials
+
+
+def _until_text(result: Result, until_mcse: float) -> str:
+    """Say how many trials were enough, or that none were."""
+    from simulate import api
+
+    mcse = api.largest_mcse(result.scenario, result.tallies)
+    n = result.scenario.simulation.trials
+    if mcse <= until_mcse:
+        return f"{n:,} trials were enough: the largest standard error of a power is {mcse:.2g}"
+    return (
+        f"the {n:,} trials allowed are not enough: the largest standard error of a power is "
+        f"{mcse:.2g}, asked for are {until_mcse:g}; more --trials go on"
+    )
 
 
 def _safe(out: str | None) -> str:

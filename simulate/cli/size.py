@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -14,12 +13,13 @@ from simulate.cli.common import (
     file_argument,
     logs_on,
     open_console,
+    options_named,
     print_json,
     set_option,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 # As in simulate.studies.levers, which takes time to import.
 OVER = ("events", "patients", "hazard-ratio", "follow-up")
@@ -142,26 +142,3 @@ def check_formats(as_csv: bool, as_json: bool) -> None:
     """Refuse two formats at once."""
     if as_csv and as_json:
         raise click.UsageError("--csv and --json exclude each other")
-
-
-@contextmanager
-def options_named() -> Iterator[None]:
-    """Name options in problems with what they give."""
-    from dataclasses import replace
-
-    from simulate.errors import ScenarioError
-
-    context = click.get_current_context()
-    names = {str(p.name): p.opts[0] for p in context.command.params if p.opts[0].startswith("--")}
-    names |= {"from": "--from", "to": "--to", "range": "--from and --to"}
-    try:
-        yield
-    except ScenarioError as error:
-        raise ScenarioError(
-            [
-                replace(problem, path="", where=names[problem.path])
-                if problem.path in names
-                else problem
-                for problem in error.problems
-            ]
-        ) from None
