@@ -408,9 +408,13 @@ class _Search:
         place = line.place_of(self.goal.probit)
         # Two thirds, so that the points of the next round are still near.
         step = min(STEP / line.slope, 2.0 / 3.0 * self.reach)
-        values = {
-            self._within(self.lever.value_at(at)) for at in (place - step, place, place + step)
-        }
+        places = (place - step, place, place + step)
+        if self._levels_off(line):
+            # Only where the power still rises it tells what is too little.
+            place = min(self._isotonic_place(), self.lever.coordinate(self.strong))
+            step = 0.5 * self.lever.reach(place)
+            places = (place - 2.0 * step, place - step, place)
+        values = {self._within(self.lever.value_at(at)) for at in places}
         if len(values) < 2 and self.lever.is_whole:
             only = values.pop()
             values = {self._within(only - 1.0), only, self._within(only + 1.0)}
@@ -455,7 +459,10 @@ class _Search:
             reason = self._why_not(self._strongest(), undecided=limits.low <= last)
             return Found(None, interval, reason, line.is_uneven, levels_off, line)
         value = self.lever.rounded_up(self.lever.value_at(max(place, first)))
-        return Found(value, interval, "", line.is_uneven, levels_off, line)
+        reason = (
+            f"the power levels off there: {self._bound(self._strongest())}" if levels_off else ""
+        )
+        return Found(value, interval, reason, line.is_uneven, levels_off, line)
 
     def _levels_off(self, line: ProbitLine) -> bool:
         """Whether the power hardly rises any more where it is reached, and no line describes it.
