@@ -181,13 +181,14 @@ def one_arm(**axis: Any) -> Table:
     return tables
 
 
-SHARE: Table = {"path": "arms.new.pfs.survival.probability", "values": [0.2, 0.4, 0.5]}
+SHARE: Table = {"path": "arms.new.pfs.survival.probability", "values": [0.2, 0.4, 0.7]}
 
 
 def test_marks_tell_what_one_arm_cannot() -> None:
     grid = load_grid(one_arm(**SHARE))
     assert [cell.null_holds["outside"] for cell in grid.cells] == [True, False, False]
     unmarked = [cell.null_holds["pfs"] for cell in grid.cells]
+    assert unmarked == [True, True, False]  # the control has 0.5^(6 / 8) = 0.59
     grid = load_grid(one_arm(**SHARE, null=True))
     assert [cell.null_holds["outside"] for cell in grid.cells] == [True, True, True]
     # Two arms speak for themselves.
