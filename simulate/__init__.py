@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from simulate.calibration.evidence import Evidence
     from simulate.errors import (
         CalibrationError,
+        DesignError,
         Problem,
         RefusedError,
         ScenarioError,
@@ -48,6 +49,7 @@ _HOMES = {
     "Calibration": "simulate.calibration.calibrate",
     "CalibrationError": "simulate.errors",
     "Cohort": "simulate.api",
+    "DesignError": "simulate.errors",
     "Evidence": "simulate.calibration.evidence",
     "Problem": "simulate.errors",
     "RefusedError": "simulate.errors",
@@ -79,6 +81,7 @@ __all__ = [
     "Calibration",
     "CalibrationError",
     "Cohort",
+    "DesignError",
     "Evidence",
     "Problem",
     "RefusedError",

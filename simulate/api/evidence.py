@@ -6,6 +6,7 @@ import math
 
 from simulate.calibration.evidence import Evidence
 from simulate.calibration.figures import AnyFigure, Median, months_of
+from simulate.calibration.replicate import trial_tables
 from simulate.calibration.shape import Medians, Shape, shape_by_simulation
 from simulate.calibration.single import LOG_2, expected_events
 from simulate.errors import CalibrationError, Problem, ScenarioError
@@ -160,37 +161,19 @@ def published_trial(evidence: Evidence, figure: Median, shape: float, median: fl
     Scenario
         Of one arm; the estimate is of the data at the cutoff.
     """
-    endpoint, arm = figure.endpoint, evidence.trial.arm
-    seen = evidence.assessments if endpoint == "pfs" else None
-    steps = evidence.follow_up.accrual_steps(evidence.trial.patients)
     times = {"distribution": "weibull", "shape": shape, "median_months": median}
-    loss = {"distribution": "exponential", "rate_per_month": evidence.loss_rate}
-    estimate = {"endpoint": endpoint, "arm": arm, "kind": "median", "level": figure.level}
-    return scenario_from_dict(
-        {
-            "schema_version": 1,
-            "title": evidence.title,
-            "purpose": "One replicate of the published trial.",
-            "arms": {arm: {endpoint: times, "dropout": loss if evidence.loss_rate else None}},
-            "assessments": None if seen is None else _scans(evidence, seen),
-            "accrual": {
-                "patients": evidence.trial.patients,
-                "arrivals": "evenly_spaced",
-                "rates_per_month": [{"from_month": a, "rate": rate} for a, rate in steps],
-            },
-            "analyses": {
-                "cutoff": {
-                    "trigger": {"calendar_months": float(evidence.follow_up.range_months[1])}
-                }
-            },
-            "estimates": {"median": estimate},
-            "simulation": {"trials": 1, "seed": evidence.calibration.seed},
-        }
+    estimate = {"endpoint": figure.endpoint, "arm": evidence.trial.arm, "kind": "median"}
+    tables = trial_tables(
+        evidence,
+        title=evidence.title,
+        purpose="One replicate of the published trial.",
+        disease={figure.endpoint: times},
+        estimates={"median": estimate | {"level": figure.level}},
+        trials=1,
     )
-
-
-def _scans(evidence: Evidence, seen: Assessments) -> dict[str, object]:
-    """Table of assessments of a scenario without response."""
-    kept = ("schedule", "window_days", "shift_days", "missed_probability")
-    not_evaluable = evidence.n_not_evaluable / evidence.trial.patients
-    return seen.model_dump(include=set(kept)) | {"not_evaluable_probability": not_evaluable}
+    if figure.endpoint != "pfs":
+        tables.pop("assessments", None)
+    elif "assessments" in tables:
+        # Scans see no response here, which could be confirmed.
+        tables["assessments"].pop("confirm_response", None)
+    return scenario_from_dict(tables)

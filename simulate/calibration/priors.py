@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self, get_args
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from simulate.scenario.states import ENSEMBLE_MONTHS, TransitionName
 from simulate.scenario.tables import Positive, Stated, Table, rule_error
-
-TransitionName = Literal[
-    "stable_to_response",
-    "stable_to_progression",
-    "stable_to_death",
-    "response_to_progression",
-    "response_to_death",
-    "progression_to_death",
-]
-TRANSITIONS: tuple[TransitionName, ...] = (
-    "stable_to_response",
-    "stable_to_progression",
-    "stable_to_death",
-    "response_to_progression",
-    "response_to_death",
-    "progression_to_death",
-)
-# The month at which a transition's cumulative hazard is a parameter.
-ANCHOR_MONTHS = 12.0
 
 
 class Prior(Table):
@@ -95,8 +77,8 @@ class Transition(Stated):
 def _times_anchor(rate: Prior | float) -> Prior | float:
     """Prior of the cumulative hazard at 12 months of a constant rate."""
     if isinstance(rate, Prior):
-        return rate.model_copy(update={"median": ANCHOR_MONTHS * rate.median})
-    return ANCHOR_MONTHS * rate
+        return rate.model_copy(update={"median": ENSEMBLE_MONTHS * rate.median})
+    return ENSEMBLE_MONTHS * rate
 
 
 class FreeParameter(NamedTuple):
@@ -132,7 +114,7 @@ class Model(Table):
     @property
     def transitions(self) -> dict[TransitionName, Transition]:
         """The transitions that there are, by name."""
-        given = ((name, getattr(self, name)) for name in TRANSITIONS)
+        given = ((name, getattr(self, name)) for name in get_args(TransitionName))
         return {name: transition for name, transition in given if transition is not None}
 
     @property

@@ -11,7 +11,7 @@ import numpy as np
 
 from simulate.calibration.evidence import Evidence
 from simulate.calibration.readings import Readings, readings_of
-from simulate.engine.arrays import FloatArray, Plan, Statistics
+from simulate.engine.arrays import FloatArray
 from simulate.runner.execute import Block, Progress, compile_kernels, simulate_block
 from simulate.runner.pack import pack
 from simulate.scenario.load import scenario_from_dict
@@ -107,7 +107,7 @@ class Replicate:
         read = self.readings.predictions_of if of_predictions else self.readings.features_of
 
         def work(block: Block) -> FloatArray:
-            return read(_simulated(plan, seed, block, progress))
+            return read(simulate_block(plan, seed, block, progress))
 
         with ThreadPoolExecutor(max_workers=workers) as pool:
             try:
@@ -117,10 +117,6 @@ class Replicate:
                 raise
         values = np.concatenate(parts).reshape(replicates, n_members, -1)
         return np.ascontiguousarray(values.transpose(1, 0, 2))
-
-
-def _simulated(plan: Plan, seed: int, block: Block, progress: Progress | None) -> Statistics:
-    return simulate_block(plan, seed, block, progress)
 
 
 def replicate_of(evidence: Evidence, readings: Readings | None = None) -> Replicate:
@@ -148,14 +144,52 @@ def scenario_tables(evidence: Evidence, readings: Readings) -> dict[str, Any]:
         name: {"shape": tuple(map(float, shape)), "cumulative_12": tuple(map(float, cumulative))}
         for name, (shape, cumulative) in member_hazards(evidence, medians).items()
     }
-    arm: dict[str, Any] = {"states": {"members": members, "clocks": clocks_of(evidence)}}
+    return trial_tables(
+        evidence,
+        title=f"A replicate of: {evidence.title}",
+        purpose="The published trial, simulated as its figures were made.",
+        disease={"states": {"members": members, "clocks": clocks_of(evidence)}},
+        estimates=readings.estimates(evidence.trial.arm),
+        trials=10_000,
+    )
+
+
+def trial_tables(
+    evidence: Evidence,
+    *,
+    title: str,
+    purpose: str,
+    disease: dict[str, Any],
+    estimates: dict[str, Any],
+    trials: int,
+) -> dict[str, Any]:
+    """Tables of a scenario with the patients, the follow-up and the scans of the published trial.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Evidence as loaded.
+    title, purpose : str
+        Of the scenario.
+    disease : dict
+        Tables of the arm: its endpoints, or its states.
+    estimates : dict
+        Tables of what is estimated at the cutoff.
+    trials : int
+        How many are simulated unless told.
+
+    Returns
+    -------
+    dict
+    """
+    arm = dict(disease)
     if evidence.loss_rate > 0.0:
         arm["dropout"] = {"distribution": "exponential", "rate_per_month": evidence.loss_rate}
     steps = evidence.follow_up.accrual_steps(evidence.trial.patients)
     tables: dict[str, Any] = {
         "schema_version": 1,
-        "title": f"A replicate of: {evidence.title}",
-        "purpose": "The published trial, simulated as its figures were made.",
+        "title": title,
+        "purpose": purpose,
         "arms": {evidence.trial.arm: arm},
         "accrual": {
             "patients": evidence.trial.patients,
@@ -165,8 +199,8 @@ def scenario_tables(evidence: Evidence, readings: Readings) -> dict[str, Any]:
         "analyses": {
             PUBLICATION: {"trigger": {"calendar_months": float(evidence.follow_up.range_months[1])}}
         },
-        "estimates": readings.estimates(evidence.trial.arm),
-        "simulation": {"trials": 10_000, "seed": evidence.calibration.seed},
+        "estimates": estimates,
+        "simulation": {"trials": trials, "seed": evidence.calibration.seed},
     }
     if evidence.assessments is not None:
         scans = evidence.assessments.model_dump(
