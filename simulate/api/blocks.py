@@ -21,6 +21,7 @@ from simulate.runner.manifest import SUMMARY, new_manifest
 from simulate.runner.pack import pack
 from simulate.runner.work import BlockWork, Done
 from simulate.scenario.comparisons import planned_comparisons
+from simulate.scenario.endpoints import OS, PFS
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import n_members
 
@@ -29,8 +30,8 @@ MOST_ROWS_IN_MEMORY = 4_000_000
 MOST_TRIALS_IN_MEMORY = 1_000_000
 # Measured: 30 to 44 with log-rank tests and Cox estimates.
 BYTES_A_ROW = 45
-# Measured: 17 of estimates without a test, most of whose columns are empty.
-BYTES_AN_ESTIMATE = 20
+# Measured: 17 of estimates without a test, and of binary endpoints: most columns are empty.
+BYTES_A_SPARSE_ROW = 20
 # Of an ensemble, in the manifest.
 BYTES_A_PARAMETER = 20
 # Measured: 7,000 to 14,000 a row of the trial and block; they depend on the spread of the looks.
@@ -127,9 +128,8 @@ def expected_bytes(scenario: Scenario, keep: Keep) -> int:
         members = n_members(scenario)
         a_row = BYTES_A_SUMMARY_ROW + (BYTES_A_MEMBER * members if members > 1 else 0)
         return manifest + a_row * len(planned_blocks(scenario)) * len(rows)
-    a_trial = sum(
-        BYTES_A_ROW if row.hypothesis in scenario.hypotheses else BYTES_AN_ESTIMATE for row in rows
-    )
+    full = {name for name, chosen in scenario.hypotheses.items() if chosen.endpoint in {PFS, OS}}
+    a_trial = sum(BYTES_A_ROW if r.hypothesis in full else BYTES_A_SPARSE_ROW for r in rows)
     return manifest + a_trial * scenario.simulation.trials
 
 

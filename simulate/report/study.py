@@ -212,7 +212,7 @@ def _notes(found: Study) -> Iterator[str]:
             f"not by month {_horizon(found.grid)}: share of the trials that have not decided by "
             "then; a look that never has its events decides nothing"
         )
-    marked = [name for name, axis in found.grid.study.axes.items() if axis.null is not None]
+    marked = [name for name, axis in found.grid.study.axes.items() if axis.null_holds is not None]
     if marked:
         yield f"type I error: of cells that {' and '.join(marked)} marks as without an effect, too"
     missing = {

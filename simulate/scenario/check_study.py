@@ -67,10 +67,10 @@ def _check_axis(path: Path, name: str, axis: Axis, draft: Draft) -> Iterator[Fin
         yield from check_name(axis.discount_of, draft.arms, "an arm", (*path, "discount_of"))
     if axis.hold_median_of is not None:
         yield from _check_hold(path, axis, draft)
-    if isinstance(axis.null, tuple):
-        for i, level in enumerate(axis.null):
+    if isinstance(axis.null_holds, tuple):
+        for i, level in enumerate(axis.null_holds):
             if value_text(level) not in map(value_text, axis.levels):
-                yield Finding((*path, "null", i), f"must be one of {_levels(axis)}")
+                yield Finding((*path, "null_holds", i), f"must be one of {_levels(axis)}")
 
 
 def _check_path(path: Path, text: str, draft: Draft) -> Iterator[Finding]:

@@ -117,7 +117,7 @@ class Axis(Sourced):
     held_median_months: Positive | None = Field(
         default=None, description="The median that stays; default: the one in the scenario."
     )
-    null: TrueOrSome | None = Field(
+    null_holds: TrueOrSome | None = Field(
         default=None,
         description="Values (true: all) at which a drug is without effect although no hypothesis "
         "says so: rejections there are reported as type I error.",
@@ -130,9 +130,9 @@ class Axis(Sourced):
 
     def is_null_at(self, level: Value) -> bool:
         """Whether a value is marked as one without an effect."""
-        if isinstance(self.null, tuple):
-            return value_text(level) in {value_text(value) for value in self.null}
-        return self.null is True
+        if isinstance(self.null_holds, tuple):
+            return value_text(level) in {value_text(value) for value in self.null_holds}
+        return self.null_holds is True
 
     @model_validator(mode="after")
     def _fits_kind(self) -> Self:

@@ -221,11 +221,11 @@ def adopt_blocks(folder: RunFolder, donors: Sequence[RunFolder]) -> int:
     StoreError
         If one cannot be written.
     """
-    present = set(folder.present())
+    present, planned = set(folder.present()), set(folder.planned())
     n_copied = 0
     for donor in donors:
         for block, file in donor.present().items():
-            if donor.path == folder.path or block in present or block not in folder.planned():
+            if block in present or block not in planned:
                 continue
             try:
                 data = donor.read(file)

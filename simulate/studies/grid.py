@@ -337,7 +337,7 @@ def _check_overrides(tables: Tables, scenario: Scenario, study: Study) -> None:
 def _check_marks(tables: Tables, study: Study, cells: Sequence[Cell]) -> None:
     """Refuse marks that change nothing: where two arms are compared, their effect says it."""
     for name, axis in study.axes.items():
-        if axis.null is None:
+        if axis.null_holds is None:
             continue
         marked = [cell for cell in cells if axis.is_null_at(cell.values[name])]
         if not any(
@@ -347,7 +347,7 @@ def _check_marks(tables: Tables, study: Study, cells: Sequence[Cell]) -> None:
         ):
             rule = "marks nothing: whether two arms differ is known without it"
             remedy = "leave it out; rejections are reported as type I error where they do not"
-            raise _refused(tables, ("study", "axes", name, "null"), rule, remedy)
+            raise _refused(tables, ("study", "axes", name, "null_holds"), rule, remedy)
 
 
 def _of_cells(problems: Mapping[Problem, Sequence[str]], n_cells: int) -> list[Problem]:

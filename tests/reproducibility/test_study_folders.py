@@ -288,6 +288,8 @@ def test_sums_are_kept_a_cell_each(file: Path, tmp_path: Path) -> None:
         file, out=tmp_path / "sums", workers=1, trials=20_000, keep="summary", counts=counts
     )
     assert (counts.simulated, counts.found) == (4, 0)
+    # No cell has tried the sums of another design.
+    assert (counts.complaints, counts.changes) == ([], [])
     rows = simulate.study(file, workers=1, trials=20_000)
     assert [c.power() for c in found.cells] == [c.power() for c in rows.cells]
     assert found.cells[0].power().value > found.cells[1].power().value

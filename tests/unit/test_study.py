@@ -206,14 +206,18 @@ def test_differences_are_those_of_compared_folders(tmp_path: Any) -> None:
             assert differences[key][5:] == (row.difference, row.mcse, row.n_trials)
 
 
-def test_differences_of_many_truths_allow_for_shared_ones() -> None:
+def test_differences_of_many_truths_allow_for_shared_ones(tmp_path: Any) -> None:
     tables = study_tables({"axes": {"accrual": ACCRUAL}, "reference": {"accrual": 2}})
     tables["arms"]["old"]["pfs"] = uncertain(exponential(8.0), sd_log_time=0.3)
     tables["arms"]["new"]["pfs"] = exponential(16.0)
     tables["simulation"]["members"] = 30
-    _, other = simulate.study(tables, workers=1).cells
-    (row,) = [r for r in other.rows if r.measure == "rejection_probability_difference"]
-    assert 0.0 < row.mcse < 0.1
+    _, other = simulate.study(tables, workers=1, out=tmp_path / "study").cells
+    cells = [open_folder(tmp_path / "study" / "cells" / f"accrual={n}") for n in (2, 4)]
+    for expected in compare_folders(*cells).differences:
+        if expected.analysis == "overall":
+            measure = f"{expected.measure}_difference"
+            (row,) = [r for r in other.rows if r.measure == measure]
+            assert (row.estimate, row.mcse) == (expected.difference, expected.mcse)
     assert "assurance" in {r.measure for r in other.rows}
 
 
@@ -302,6 +306,15 @@ def test_several_hypotheses_are_null_together_if_all_are() -> None:
     tables["arms"]["new"]["pfs"]["hazard_ratio"] = 1.0
     rows = simulate.study(tables, trials=20, workers=1).table
     assert {row["null_holds"] for row in rows if row["hypothesis"] in {"any", "all"}} == {True}
+
+
+def test_several_hypotheses_are_not_null_together_if_one_is_not() -> None:
+    tables = judged()
+    # The true ratio, 0.5, is worse than this null one.
+    tables["hypotheses"]["other"]["test"]["null_hazard_ratio"] = 0.4
+    rows = simulate.study(tables, trials=20, workers=1).table
+    found = {(row["hypothesis"], row["null_holds"]) for row in rows}
+    assert found == {("pfs", False), ("other", True), ("any", False), ("all", False)}
 
 
 def test_json_is_plain_data(found: Study) -> None:

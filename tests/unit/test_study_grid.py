@@ -181,24 +181,25 @@ def one_arm(**axis: Any) -> Table:
     return tables
 
 
-SHARE: Table = {"path": "arms.new.pfs.survival.probability", "values": [0.2, 0.4, 0.5]}
+SHARE: Table = {"path": "arms.new.pfs.survival.probability", "values": [0.2, 0.4, 0.7]}
 
 
 def test_marks_tell_what_one_arm_cannot() -> None:
     grid = load_grid(one_arm(**SHARE))
     assert [cell.null_holds["outside"] for cell in grid.cells] == [True, False, False]
     unmarked = [cell.null_holds["pfs"] for cell in grid.cells]
-    grid = load_grid(one_arm(**SHARE, null=True))
+    assert unmarked == [True, True, False]  # the control has 0.5^(6 / 8) = 0.59
+    grid = load_grid(one_arm(**SHARE, null_holds=True))
     assert [cell.null_holds["outside"] for cell in grid.cells] == [True, True, True]
     # Two arms speak for themselves.
     assert [cell.null_holds["pfs"] for cell in grid.cells] == unmarked
-    grid = load_grid(one_arm(**SHARE, null=[0.4]))
+    grid = load_grid(one_arm(**SHARE, null_holds=[0.4]))
     assert [cell.null_holds["outside"] for cell in grid.cells] == [True, True, False]
 
 
 def test_marks_that_change_nothing_are_refused() -> None:
-    text = message(axes(accrual=ACCRUAL | {"null": True}))
-    assert "study.axes.accrual.null: marks nothing" in text
+    text = message(axes(accrual=ACCRUAL | {"null_holds": True}))
+    assert "study.axes.accrual.null_holds: marks nothing" in text
 
 
 # What is refused
