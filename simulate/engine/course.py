@@ -16,6 +16,7 @@ from simulate.engine.arrays import Course, FloatArray, Patients, Plan, UintArray
 from simulate.engine.assessments import leave_unassessed, observe, see_control
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import exp, log
+from simulate.engine.investigator import end_reading, read_again
 from simulate.engine.normal import normal_cdf, normal_quantile
 from simulate.engine.philox import (
     PURPOSE_BINARY,
@@ -64,6 +65,8 @@ def follow_course(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Work
         end_discontinued(course, patients, n)
     if course.is_assessed and course.schedule.has_unevaluable:
         end_unassessed(course, patients, n)
+    if course.has_investigator:
+        end_reading(plan, patients, n)
     for binary in range(course.n_binary):
         endpoint = course.n_endpoints - course.n_binary + binary
         assessed = workspace.float_scratch
@@ -220,6 +223,8 @@ def see_through_scans(
         )
         if schedule.has_unevaluable:
             leave_unassessed(patients.assessable, n, control)
+    if course.has_investigator:
+        read_again(course, seed, trial, death, n, workspace)
     if schedule.has_unevaluable:
         leave_unassessed(patients.assessable, n, patients.event[0])
         leave_unassessed(patients.assessable, n, patients.response)

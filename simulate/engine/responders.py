@@ -72,7 +72,8 @@ def put_responders_in_order(
     confirmed = patients.calendar_event[course.response]
     if plan.hypotheses.endpoint[hypothesis] == ENDPOINT_DURATION_OF_RESPONSE:
         follow_up = workspace.float_scratch
-        follow_pfs(plan, seed, trial, workspace, n_entered, cutoff, follow_up)
+        pfs = int(np.int64(0))  # typed: a literal would compile a kernel a second time
+        follow_pfs(plan, seed, trial, workspace, pfs, n_entered, cutoff, follow_up)
         n = duration_keys(
             follow_up,
             patients.outcome[0],

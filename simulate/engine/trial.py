@@ -312,13 +312,14 @@ def put_in_order(
     experimental_arm = plan.hypotheses.experimental_arm[hypothesis]
     control_arm = plan.hypotheses.control_arm[hypothesis]
     keys = workspace.keys
-    if endpoint == 0 and plan.course.schedule.ends_at_scans:
+    is_pfs = endpoint in (0, plan.course.pfs_investigator)
+    if is_pfs and plan.course.schedule.ends_at_scans:
         follow_up = workspace.float_scratch
-        follow_pfs(plan, seed, trial, workspace, n_entered, cutoff, follow_up)
+        follow_pfs(plan, seed, trial, workspace, endpoint, n_entered, cutoff, follow_up)
         follow_up_keys(
             follow_up,
-            patients.calendar_end[0],
-            patients.outcome[0],
+            patients.calendar_end[endpoint],
+            patients.outcome[endpoint],
             patients.arm,
             experimental_arm,
             n_entered,

@@ -12,7 +12,13 @@ from simulate.design.expected import expected_counts
 from simulate.errors import Problem, ScenarioError, SimulateError
 from simulate.report.contents import EFFECTS, rejection_name
 from simulate.report.power_figure import draw_powers
-from simulate.report.words import analysis_name, arm_name, endpoint_name, hypothesis_name
+from simulate.report.words import (
+    analysis_name,
+    arm_name,
+    endpoint_name,
+    events_name,
+    hypothesis_name,
+)
 from simulate.results.characteristics import OVERALL
 from simulate.results.closed_forms import maximum_follow_up, trial_accrual, trial_groups
 from simulate.results.measured import measured_effect
@@ -21,7 +27,7 @@ from simulate.results.result import Result
 from simulate.results.tallies import NOT_REJECTED, REJECTED, Key
 from simulate.scenario.comparisons import constant_log_hazard_ratio, critical_values
 from simulate.scenario.effects import arm_rate, null_value
-from simulate.scenario.endpoints import OBSERVED, TIMES
+from simulate.scenario.endpoints import OBSERVED, OF_PATIENTS, READINGS
 from simulate.scenario.hypotheses import Hypothesis
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import has_states, n_members
@@ -195,10 +201,10 @@ def _draw_events(result: Result, hypothesis: str, axes: Axes) -> None:
     scenario = result.scenario
     chosen = scenario.hypotheses[hypothesis]
     months = _months(result, hypothesis)
-    if chosen.endpoint not in TIMES:
+    if chosen.endpoint not in OF_PATIENTS:
         _draw_responders(result, hypothesis, axes)
         return
-    if has_states(scenario):
+    if has_states(scenario) or chosen.endpoint in READINGS:
         _draw_mean_events(result, hypothesis, axes)
     else:
         _draw_expected_events(scenario, chosen, months, axes)
@@ -223,7 +229,7 @@ def _draw_events(result: Result, hypothesis: str, axes: Axes) -> None:
     axes.set_xlim(0, months[-1])
     axes.set_ylim(bottom=0)
     axes.set_xlabel("calendar months since the start of accrual")
-    axes.set_ylabel(f"expected {chosen.endpoint.upper()} events")
+    axes.set_ylabel(f"expected {events_name(chosen.endpoint)}")
     axes.set_title("events, and middle 90% of the simulated look times", fontsize=9)
     axes.legend(frameon=False, fontsize=8, loc="upper left")
     axes.spines[["top", "right"]].set_visible(False)
@@ -247,7 +253,7 @@ def _draw_expected_events(
 
 
 def _draw_mean_events(result: Result, hypothesis: str, axes: Axes) -> None:
-    """Mean events at the looks, by arm: of patients with states there are no closed forms."""
+    """Mean events at the looks, by arm: where there are no closed forms."""
     scenario = result.scenario
     chosen = scenario.hypotheses[hypothesis]
     for arm, part, marker in zip(

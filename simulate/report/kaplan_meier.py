@@ -12,13 +12,17 @@ from simulate.report.replay import is_ratio, median_text
 from simulate.report.words import analysis_name, arm_name, hypothesis_name
 from simulate.results.kaplan_meier import FloatArray, KaplanMeier, n_at_risk
 from simulate.results.replayed import Cut, Look, ReplayedTrial
-from simulate.scenario.endpoints import OS, PFS, TIMES
+from simulate.scenario.endpoints import OF_PATIENTS, OS, PFS, PFS_INVESTIGATOR
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Experimental, control: told apart by the dashes where there is no colour.
-ENDPOINTS = {PFS: "progression-free survival", OS: "overall survival"}
+ENDPOINTS = {
+    PFS: "progression-free survival",
+    OS: "overall survival",
+    PFS_INVESTIGATOR: "investigator-assessed progression-free survival",
+}
 STYLES = (("#1f5f8b", "-"), ("#b3541e", "--"))
 # Characters that fit beside each other at the sizes below.
 TITLE_WIDTH = 100
@@ -89,7 +93,7 @@ def draw(trial: ReplayedTrial, cut: Cut, path: str) -> None:
 def _is_drawn(trial: ReplayedTrial, name: str) -> bool:
     """Whether it is a hypothesis about a time to an event."""
     hypotheses = trial.scenario.hypotheses
-    return name in hypotheses and hypotheses[name].endpoint in TIMES
+    return name in hypotheses and hypotheses[name].endpoint in OF_PATIENTS
 
 
 def _title(trial: ReplayedTrial, cut: Cut) -> str:

@@ -23,7 +23,7 @@ from simulate.runner.pack.looks import Nodes
 from simulate.runner.pack.states import pack_states
 from simulate.runner.pack.values import exp, floats, integers, inverse, log
 from simulate.scenario.comparisons import Comparison, arms_of, planned, planned_comparisons
-from simulate.scenario.endpoints import OF_RESPONDERS, TIMES
+from simulate.scenario.endpoints import OF_PATIENTS, OF_RESPONDERS
 from simulate.scenario.hypotheses import Hypothesis
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import dropout_hazards, has_states, n_members, strata_cells
@@ -137,7 +137,7 @@ def _needs(scenario: Scenario, row: Comparison) -> _Needs:
     months = chosen if test is None else test
     arms, endpoint = arms_of(chosen), chosen.endpoint
     counts = (row.analysis, endpoint, arms, getattr(months, "minimum_follow_up_months", None))
-    of_times = endpoint in (*TIMES, *OF_RESPONDERS)
+    of_times = endpoint in (*OF_PATIENTS, *OF_RESPONDERS)
     of_curves = of_times and (test is None or isinstance(test, OfCurves))
     order = Order(row.analysis, endpoint, arms, test is not None and test.stratified)
     is_weighted = isinstance(test, WeightedLogrankTest | MaxComboTest)
