@@ -751,7 +751,7 @@ ENDPOINT_FEATURES: dict[str, Table] = {
             "duration": estimate("control", "median", "duration_of_response"),
         },
     },
-    "read by the investigator at missed scans, censored at the last": {
+    "missed scans read by the investigator": {
         "arms": {
             "only": THREE_ARMS_JOINT["high"]
             | {"pfs": exponential(5.0), "os": exponential(9.0), "binary": {}}
