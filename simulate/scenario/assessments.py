@@ -103,7 +103,7 @@ class Investigator(Sourced):
         # Decimals that make 1 may sum up to a little more.
         if early + late > 1.0 + 1e-12:
             raise rule_error(
-                "must not exceed 1 with progression_early_probability",
+                "must not sum to more than 1 with progression_early_probability",
                 ("progression_late_probability",),
                 remedy=f"at most {1.0 - early:g}",
             )

@@ -73,7 +73,8 @@ def _lacking(draft: Draft) -> dict[str, tuple[str, str]]:
     is_scanned = bool(tables) or _may_be_scanned(draft)
     is_read = any(table.investigator for table in tables) or _may_be_scanned(draft)
     no_scans = "needs scans, and there are none", "add [assessments]"
-    no_reading = "needs an investigator, and there is none", "add [assessments.investigator]"
+    there = "[assessments.investigator]" if is_scanned else "[assessments] with an investigator"
+    no_reading = "needs an investigator who reads the scans, and there is none", f"add {there}"
     found = {}
     for name, needs in NEEDED.items():
         wrong = [
