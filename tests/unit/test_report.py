@@ -453,6 +453,18 @@ def test_check_shows_what_closed_forms_expect() -> None:
     assert cells_after(never, "calendar month") == ["never"] * 4
     assert "uncertain: trials may well lack the events" in never
     assert "test: no closed-form power" in never
+    # Nothing is foreseen of a look at events that an investigator calls.
+    scans = {"schedule": [{"from_week": 0, "every_weeks": 8}], "investigator": {}}
+    trigger = {"endpoint": "pfs_investigator", "events": 20, "if_not_reached": "skip"}
+    analyses = {"month": {"trigger": {"calendar_months": 8.0}}, "called": {"trigger": trigger}}
+    tests = {"test": hypothesis("new", "old", "month", "called")}
+    chosen = feature_scenario("plain", assessments=scans, analyses=analyses, hypotheses=tests)
+    called = checked(chosen)
+    assert cells_after(called, "calendar month") == ["8.00"]
+    assert "exact  unknown" in called
+    assert "unknown: no closed form says when such events come" in called
+    assert "approximate: " not in called
+    assert "uncertain: " not in called
 
 
 # Figures
