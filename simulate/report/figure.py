@@ -204,7 +204,8 @@ def _draw_events(result: Result, hypothesis: str, axes: Axes) -> None:
     if chosen.endpoint not in OF_PATIENTS:
         _draw_responders(result, hypothesis, axes)
         return
-    if has_states(scenario) or chosen.endpoint in READINGS:
+    has_no_form = has_states(scenario) or chosen.endpoint in READINGS
+    if has_no_form:
         _draw_mean_events(result, hypothesis, axes)
     else:
         _draw_expected_events(scenario, chosen, months, axes)
@@ -227,9 +228,10 @@ def _draw_events(result: Result, hypothesis: str, axes: Axes) -> None:
             fontsize=8,
         )
     axes.set_xlim(0, months[-1])
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.1 * axes.get_ylim()[1] if has_no_form else None)
     axes.set_xlabel("calendar months since the start of accrual")
-    axes.set_ylabel(f"expected {events_name(chosen.endpoint)}")
+    kind = "mean" if has_no_form else "expected"
+    axes.set_ylabel(f"{kind} {events_name(chosen.endpoint)}")
     axes.set_title("events, and middle 90% of the simulated look times", fontsize=9)
     axes.legend(frameon=False, fontsize=8, loc="upper left")
     axes.spines[["top", "right"]].set_visible(False)

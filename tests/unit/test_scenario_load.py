@@ -133,6 +133,7 @@ def test_shipped_scenarios_are_all_there() -> None:
         "w1",
         "w2",
         "w3",
+        "belzutifan-open-label",
         "belzutifan-vs-sunitinib-calibrated",
         "belzutifan-vs-sunitinib-non-proportional",
         "belzutifan-vs-sunitinib-null",
