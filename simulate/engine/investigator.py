@@ -17,14 +17,11 @@ from simulate.engine.arrays import (
     FloatArray,
     IntArray,
     Investigator,
-    Patients,
-    Plan,
     Schedule,
 )
 from simulate.engine.assessments import DAYS_PER_MONTH, NEVER_DAY, day_of, leave_unassessed
 from simulate.engine.compile import kernel
 from simulate.engine.philox import PURPOSE_INVESTIGATOR, SHIFT_8, draw_pair
-from simulate.engine.times import end_by
 from simulate.engine.visits import attended, first_visit, last_attended
 from simulate.engine.workspace import Workspace
 
@@ -216,25 +213,3 @@ def call_response(
                 _, scan = attended(schedule, seed, trial, i, group, visit + 1, scan, end)
             counts = (scan + late) / DAYS_PER_MONTH if scan < end else np.inf
         out[i] = counts if counts < pfs[i] else np.inf
-
-
-@kernel
-def end_reading(plan: Plan, patients: Patients, n: int) -> None:
-    """End the follow-up for the endpoints by the investigator as for those of central review."""
-    pfs = plan.course.pfs_investigator
-    response = plan.course.response_investigator
-    if pfs >= 0:
-        end_shown(plan, patients, pfs, n)
-    if response >= 0:
-        progressed = patients.event[pfs if pfs >= 0 else 0]
-        end_by(progressed, n, patients.end[response], patients.outcome[response])
-        end_shown(plan, patients, response, n)
-
-
-@kernel
-def end_shown(plan: Plan, patients: Patients, endpoint: int, n: int) -> None:
-    """End the follow-up for an endpoint where scans show no more of a patient, or nothing."""
-    if plan.has_states and not plan.states.discontinuation.never:
-        end_by(patients.discontinuation, n, patients.end[endpoint], patients.outcome[endpoint])
-    if plan.course.schedule.has_unevaluable:
-        end_by(patients.assessable, n, patients.end[endpoint], patients.outcome[endpoint])
