@@ -33,8 +33,10 @@ BYTES_A_ROW = 45
 BYTES_AN_ESTIMATE = 20
 # Of an ensemble, in the manifest.
 BYTES_A_PARAMETER = 20
-# Measured: 7,000 to 14,000 a row of the trial and block; they depend on the spread of the looks.
+# Measured: 4,000 to 14,000 a row of the trial and block; they depend on the spread of the looks.
 BYTES_A_SUMMARY_ROW = 10_000
+# Measured: some 3,000 of estimates without a test; fewer on scans, which give few values.
+BYTES_A_SUMMARY_ESTIMATE = 3_000
 # Measured: 4 with 20 trials a member and block, fewer with fewer.
 BYTES_A_MEMBER = 4
 
@@ -108,8 +110,14 @@ def expected_bytes(scenario: Scenario, keep: Keep) -> int:
     )
     if keep == SUMMARY:
         members = n_members(scenario)
-        a_row = BYTES_A_SUMMARY_ROW + (BYTES_A_MEMBER * members if members > 1 else 0)
-        return manifest + a_row * len(planned_blocks(scenario)) * len(rows)
+        of_members = (BYTES_A_MEMBER * members if members > 1 else 0) * len(rows)
+        a_block = of_members + sum(
+            BYTES_A_SUMMARY_ROW
+            if row.hypothesis in scenario.hypotheses
+            else BYTES_A_SUMMARY_ESTIMATE
+            for row in rows
+        )
+        return manifest + a_block * len(planned_blocks(scenario))
     a_trial = sum(
         BYTES_A_ROW if row.hypothesis in scenario.hypotheses else BYTES_AN_ESTIMATE for row in rows
     )
