@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from simulate.calibration.evidence import Evidence
     from simulate.errors import (
         CalibrationError,
+        DesignError,
         Problem,
         RefusedError,
         ScenarioError,
@@ -45,6 +46,7 @@ _HOMES = {
     "Calibration": "simulate.calibration.calibrate",
     "CalibrationError": "simulate.errors",
     "Cohort": "simulate.api",
+    "DesignError": "simulate.errors",
     "Evidence": "simulate.calibration.evidence",
     "Problem": "simulate.errors",
     "RefusedError": "simulate.errors",
@@ -73,6 +75,7 @@ __all__ = [
     "Calibration",
     "CalibrationError",
     "Cohort",
+    "DesignError",
     "Evidence",
     "Problem",
     "RefusedError",

@@ -76,3 +76,17 @@ class CalibrationError(SimulateError):
     def __init__(self, message: str, *, worst: str = "") -> None:
         self.worst = worst
         super().__init__(message)
+
+
+class DesignError(SimulateError, ValueError):
+    """Assumptions from which a design cannot be computed.
+
+    Attributes
+    ----------
+    problem : Problem
+        What is wrong; its path is the name of the function's parameter.
+    """
+
+    def __init__(self, parameter: str, rule: str, given: object = "", remedy: str = "") -> None:
+        self.problem = Problem(parameter, rule, str(given), remedy)
+        super().__init__(str(self.problem))

@@ -220,16 +220,16 @@ def _described(
     weights = found.weights if found.weights.sum() > 0.0 else np.ones(len(found.draws))
     best = found.draws[np.argsort(-weights, kind="stable")[:200]]
     values = _shown(replicate, best, 10 * len(best), ROUND_SHOWN, settings, seed)
-    rows = predictive_rows(replicate.readings.predictions, values)
-    texts = {
-        row.what: (published_text(row.published), f"{published_text(row.median)} (median)")
-        for row in rows
+    predictions = replicate.readings.predictions
+    rows = {
+        (prediction.figure, prediction.part): row
+        for prediction, row in zip(predictions, predictive_rows(predictions, values), strict=True)
     }
     described = {}
     for read in replicate.readings.features:
-        for what, pair in texts.items():
-            if what.rsplit(",", 1)[0] == read.feature.name.removesuffix(" not reached"):
-                described[read.feature.name] = pair
+        row = rows[read.figure, read.part]
+        predicted = f"{published_text(row.median)} (median)"
+        described[read.feature.name] = (published_text(row.published), predicted)
     return described
 
 

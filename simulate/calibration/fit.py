@@ -10,10 +10,9 @@ import numpy as np
 from scipy.special import chdtri, ndtri
 
 from simulate.calibration.synthetic import Feature
-from simulate.calibration.weights import FloatArray, weighted_quantiles
+from simulate.calibration.weights import LIMITS, FloatArray, weighted_quantiles
 from simulate.errors import CalibrationError
 
-INTERVAL = (0.5, 0.025, 0.975)
 # An effective size below this, or below this share of the draws, is no posterior.
 LEAST_EFFECTIVE = 100.0
 LEAST_SHARE = 0.05
@@ -99,7 +98,7 @@ def _fit(values: FloatArray, weights: FloatArray, given_others: float, feature: 
     if not w.sum() > 0.0:
         return Fit(feature.name, feature.kind, feature.target, *([math.nan] * 6))
     w = w / w.sum()
-    median, lower, upper = map(float, weighted_quantiles(x, w, INTERVAL))
+    lower, median, upper = map(float, weighted_quantiles(x, w, LIMITS))
     above = float(np.sum(w[x > feature.target]))
     if feature.kind == "exceeds":
         # Of so many replicates none is no probability of 0.

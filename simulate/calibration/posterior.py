@@ -9,6 +9,7 @@ import numpy as np
 
 from simulate.calibration.evidence import Evidence
 from simulate.calibration.replicate import clocks_of, member_hazards
+from simulate.calibration.weights import LIMITS
 from simulate.design.multistate import Occupancy, WeibullHazards, occupancy
 from simulate.engine.arrays import FloatArray
 
@@ -19,7 +20,6 @@ OS_MONTHS = (12, 24, 36)
 RESPONSE_MONTHS = (12, 24)
 HORIZON_MONTHS = 180.0
 STEPS_PER_MONTH = 8
-LIMITS = (0.025, 0.5, 0.975)
 
 
 class PosteriorRow(NamedTuple):

@@ -8,9 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from simulate.calibration.readings import Prediction
+from simulate.calibration.weights import LIMITS
 from simulate.engine.arrays import FloatArray
-
-LIMITS = (0.025, 0.5, 0.975)
 
 
 class PredictiveRow(NamedTuple):

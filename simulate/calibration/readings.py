@@ -85,6 +85,8 @@ class ReadFeature(NamedTuple):
     ----------
     figure : str
         Name of the published figure.
+    part : str
+        Which part of the figure, as of a `Prediction`.
     feature : Feature
         In words, with the published value on the scale of the feature.
     read : callable
@@ -93,6 +95,7 @@ class ReadFeature(NamedTuple):
     """
 
     figure: str
+    part: str
     feature: Feature
     read: Read
 
@@ -241,21 +244,21 @@ def _crossings(readings: Readings, name: str, figure: Median) -> Iterator[ReadFe
     """Where the curve and its band cross a half, or that they do not."""
     quantile = NormalDist().inv_cdf(0.5 + 0.5 * figure.level)
     label = _label(name, figure)
-    crossings = [(label, figure.months, 0.0)]
+    crossings = [(label, "months", figure.months, 0.0)]
     if figure.interval_months is not None:
         lower, upper = figure.interval_months
-        crossings.append((f"{label}, lower limit", lower, quantile))
-        crossings.append((f"{label}, upper limit", upper, -quantile))
-    reached = [(what, month, z) for what, month, z in crossings if not isinstance(month, str)]
-    for what, month, z in reached:
-        read = _z_about(readings, figure.endpoint, float(month))
-        yield ReadFeature(name, Feature(what, "crosses", z), read)
-    missing = [(what, z) for what, month, z in crossings if month == NOT_REACHED]
+        crossings.append((f"{label}, lower limit", "lower", lower, quantile))
+        crossings.append((f"{label}, upper limit", "upper", upper, -quantile))
+    for what, part, month, z in crossings:
+        if not isinstance(month, str):
+            read = _z_about(readings, figure.endpoint, float(month))
+            yield ReadFeature(name, part, Feature(what, "crosses", z), read)
+    missing = [(what, part, z) for what, part, month, z in crossings if month == NOT_REACHED]
     if missing:
         # If one is not reached, those above it are not, either.
-        what, z = missing[0]
+        what, part, z = missing[0]
         feature = Feature(f"{what} not reached", "exceeds", z)
-        yield ReadFeature(name, feature, _last_z(readings, figure, z))
+        yield ReadFeature(name, part, feature, _last_z(readings, figure, z))
 
 
 def _median_of_all_events(readings: Readings, name: str, figure: Median) -> None:
@@ -271,7 +274,7 @@ def _median_of_all_events(readings: Readings, name: str, figure: Median) -> None
         return np.column_stack([columns.of("estimate", row) for row in rows])
 
     feature = Feature(_label(name, figure), "crosses", 0.5)
-    readings.features.append(ReadFeature(name, feature, read))
+    readings.features.append(ReadFeature(name, "months", feature, read))
 
 
 def _survival(readings: Readings, name: str, figure: Survival) -> None:
@@ -325,7 +328,7 @@ def _compare(
 ) -> None:
     """Add a feature whose published value is known, to within what rounds to it."""
     feature = Feature(label, "normal", target, half_width)
-    readings.features.append(ReadFeature(name, feature, read))
+    readings.features.append(ReadFeature(name, "percent", feature, read))
 
 
 def _predict(

@@ -16,6 +16,9 @@ FloatArray = NDArray[np.float64]
 # Halvings when a power of the weights is looked for.
 _BISECTIONS = 50
 
+# Quantiles: the ends and the middle of a 95% interval.
+LIMITS = (0.025, 0.5, 0.975)
+
 
 def normalised(log_weights: FloatArray) -> FloatArray:
     """Weights that sum to 1, (N,); all 0 if no logarithm is above minus infinity."""

@@ -18,6 +18,7 @@ from simulate.cli.calibrate import calibrate
 from simulate.cli.check import check, schema
 from simulate.cli.common import InterruptedRun
 from simulate.cli.compare import compare
+from simulate.cli.design import design
 from simulate.cli.folders import merge, show, status, verify
 from simulate.cli.replay import replay
 from simulate.cli.run import run
@@ -40,6 +41,7 @@ def cli(context: click.Context) -> None:
 COMMANDS = (
     run,
     check,
+    design,
     assurance,
     calibrate,
     status,

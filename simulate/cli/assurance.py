@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simulate.cli.common import (
+    NUMBERS,
     WHOLE,
     InterruptedRun,
     compile_engine,
@@ -27,33 +28,11 @@ if TYPE_CHECKING:
 SUFFIXES = (".json", ".csv")
 
 
-class Numbers(click.ParamType[tuple[float, ...]]):
-    """Numbers with commas between them."""
-
-    name = "numbers"
-
-    def convert(
-        self,
-        value: str | tuple[float, ...],
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> tuple[float, ...]:
-        """Read the numbers, or say what they should be."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            return tuple(float(part) for part in value.split(","))
-        except ValueError:
-            raise click.BadParameter(
-                f"must be numbers with commas between, such as 1.0,0.85 (given: {value})"
-            ) from None
-
-
 @click.command()
 @file_argument
 @click.option(
     "--discounts",
-    type=Numbers(),
+    type=NUMBERS,
     metavar="D,D",
     help="Columns: hazards of progression and death are divided by these; default: the "
     "scenario's own.",

@@ -48,7 +48,30 @@ def _whole(text: str | int) -> int:
     return int(number)
 
 
+class Numbers(click.ParamType[tuple[float, ...]]):
+    """Numbers with commas between them."""
+
+    name = "numbers"
+
+    def convert(
+        self,
+        value: str | tuple[float, ...],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[float, ...]:
+        """Read the numbers, or say what they should be."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(float(part) for part in value.split(","))
+        except ValueError:
+            raise click.BadParameter(
+                f"must be numbers with commas between, such as 1.0,0.85 (given: {value})"
+            ) from None
+
+
 WHOLE = WholeNumber()
+NUMBERS = Numbers()
 file_argument = click.argument("file", type=click.Path())
 set_option = click.option(
     "--set",

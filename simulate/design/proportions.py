@@ -154,14 +154,14 @@ def _restricted_variance(
     gap = np.abs(difference)
     n_low, n_high = np.where(is_lower, n1, n0), np.where(is_lower, n0, n1)
     x_low, x_high = np.where(is_lower, x1, x0), np.where(is_lower, x0, x1)
-    low = _restricted_rate(gap, x_low, n_low, x_high, n_high)
+    low = restricted_rate(gap, x_low, n_low, x_high, n_high)
     high_rest = 1.0 - gap - low
     variance = low * (1.0 - low) / n_low + (low + gap) * high_rest / n_high
     n = n1 + n0
     return np.asarray(variance * (n / (n - 1.0)))
 
 
-def _restricted_rate(
+def restricted_rate(
     gap: FloatArray, x_low: FloatArray, n_low: FloatArray, x_high: FloatArray, n_high: FloatArray
 ) -> FloatArray:
     """Most likely rate of an arm if the rate of the other is higher by ``gap``, (n,).

@@ -378,10 +378,11 @@ class Plan(NamedTuple):
         1 where a cell's events count towards a look.
     row_look, row_hypothesis : IntArray, shape (n_rows,)
         The (look, hypothesis) pairs of one trial, by look.
-    row_counts, row_sorts, row_arranges, row_scans, row_weighs, row_draws_curves : IntArray, \
-            shape (n_rows,)
+    row_counts, row_follows, row_sorts, row_arranges, row_scans, row_weighs, row_draws_curves : \
+            IntArray, shape (n_rows,)
         1 where a row needs what no row before it at the same look has left: the counts of its arms,
-        their patients in order, these stratum by stratum or all together, risk sets, what is common
+        the follow-up for PFS where it may end at a scan or is a duration of response, its arms'
+        patients in order, these stratum by stratum or all together, risk sets, what is common
         to weighted tests, Kaplan-Meier curves.
     hypotheses : Hypotheses
         The hypotheses and estimates.
@@ -420,6 +421,7 @@ class Plan(NamedTuple):
     row_look: IntArray
     row_hypothesis: IntArray
     row_counts: IntArray
+    row_follows: IntArray
     row_sorts: IntArray
     row_arranges: IntArray
     row_scans: IntArray

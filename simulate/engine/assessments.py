@@ -10,11 +10,14 @@ from __future__ import annotations
 import numpy as np
 
 from simulate.engine.arrays import FloatArray, IntArray, Schedule
-from simulate.engine.compile import kernel
+from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import ROUND
 from simulate.engine.visits import attended, first_visit
 
 DAYS_PER_MONTH = 30.4375
+# One over it in two parts: the first of 37 bits, so that a product with a day is exact.
+MONTH_HIGH = float.fromhex("0x1.0d24456360000p-5")
+MONTH_LOW = float.fromhex("-0x1.8718b4d45e9ecp-43")
 # Later than 1200 months, which are 36525 days, nothing is seen.
 MOST_MONTHS = 1200.0
 NEVER_DAY = 36526.0
@@ -91,13 +94,23 @@ def observe(
     to_months(n, out_confirmed)
 
 
+@inlined_kernel
+def month_of(day: float) -> float:
+    """A whole day below 2^16 over `DAYS_PER_MONTH`, to the last bit, without the slow division.
+
+    Its one rounding is that of the sum, and no quotient of such a day is near to the middle of two
+    floats: the other errors are far too small to matter.
+    """
+    return day * MONTH_HIGH + day * MONTH_LOW
+
+
 @kernel
 def to_days(months: FloatArray, n: int, out: FloatArray) -> None:
     """First day, from 1 to `NEVER_DAY`, whose month is not before ``months``, (n,)."""
     for i in range(n):
         near = (min(months[i], MOST_MONTHS) * DAYS_PER_MONTH + ROUND) - ROUND
         # The product may be off in its last bit: the day's own month decides.
-        day = near if near / DAYS_PER_MONTH >= months[i] else near + 1.0
+        day = near if month_of(near) >= months[i] else near + 1.0
         out[i] = max(day, 1.0) if months[i] <= MOST_MONTHS else NEVER_DAY
 
 
@@ -105,7 +118,7 @@ def to_days(months: FloatArray, n: int, out: FloatArray) -> None:
 def to_months(n: int, days: FloatArray) -> None:
     """Whole days to months, infinite from `NEVER_DAY` on, in place, (n,)."""
     for i in range(n):
-        days[i] = days[i] / DAYS_PER_MONTH if days[i] < NEVER_DAY else np.inf
+        days[i] = month_of(days[i]) if days[i] < NEVER_DAY else np.inf
 
 
 @kernel
@@ -150,10 +163,12 @@ def to_scans(schedule: Schedule, shift: FloatArray, n: int, days: FloatArray) ->
     for step in range(last + 1):
         from_day = schedule.from_day[step]
         gap = schedule.gap[step]
+        # Near enough: what is off by one is mended.
+        gaps_per_day = 1.0 / gap
         to_day = schedule.from_day[step + 1] if step < last else np.inf
         for i in range(n):
             since = days[i] - from_day
-            near = (since / gap + ROUND) - ROUND
+            near = (since * gaps_per_day + ROUND) - ROUND
             scan = from_day + (near if near * gap >= since else near + 1.0) * gap
             days[i] = scan if since > 0.0 and days[i] <= to_day else days[i]
     if schedule.is_shifted:
@@ -224,7 +239,7 @@ def see_control(
         planned = schedule.gap[0]
         for i in range(n):
             day = planned + (shift[i] if schedule.is_shifted else 0.0)
-            month = day / DAYS_PER_MONTH
+            month = month_of(day)
             out[i] = month if month < pfs[i] and day < NEVER_DAY else np.inf
         return
     first = int(np.int64(1))  # typed: a literal would compile a kernel a second time
@@ -232,7 +247,7 @@ def see_control(
         late = shift[i] if schedule.is_shifted else 0.0
         end = day_of(pfs[i]) - late
         _, scan = attended(schedule, seed, trial, i, arm[i], first, 0.0, end)
-        out[i] = (scan + late) / DAYS_PER_MONTH if scan < end else np.inf
+        out[i] = month_of(scan + late) if scan < end else np.inf
 
 
 @kernel

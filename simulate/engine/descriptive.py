@@ -6,56 +6,10 @@ import math
 
 import numpy as np
 
-from simulate.engine.arrays import (
-    ESTIMATE_OF_LAST_SURVIVAL,
-    ESTIMATE_OF_MAXIMUM,
-    ESTIMATE_OF_SHARE_EVENT_FREE,
-    STATUS_NOT_ESTIMABLE,
-    Curve,
-    IntArray,
-    Plan,
-    Statistics,
-)
-from simulate.engine.compile import inlined_kernel, kernel
+from simulate.engine.arrays import STATUS_NOT_ESTIMABLE, Curve, IntArray
+from simulate.engine.compile import kernel
 from simulate.engine.kaplan_meier import log_log_limits, survival_after, survival_variance
 from simulate.engine.ordering import CENSORED_BIT, PAYLOAD_BITS, ticks_per_month
-from simulate.engine.workspace import Workspace
-
-
-@inlined_kernel
-def describe_arm(
-    plan: Plan,
-    workspace: Workspace,
-    keys: IntArray,
-    statistics: Statistics,
-    trial_row: int,
-    row: int,
-    n_rows: int,
-) -> tuple[float, float, float, float, int]:
-    """A figure of one arm whose order and curve are there: estimate, standard error, limits, flag.
-
-    Of a share, the number seen event-free is written in the place of the events.
-    """
-    hypothesis = plan.row_hypothesis[row]
-    kind = plan.hypotheses.kind[hypothesis]
-    curve = workspace.experimental_curve
-    if kind == ESTIMATE_OF_LAST_SURVIVAL:
-        quantile = plan.hypotheses.quantile[hypothesis]
-        return last_survival_of_arm(curve, n_rows, workspace.last_follow_up[0], quantile)
-    if kind == ESTIMATE_OF_SHARE_EVENT_FREE:
-        free, share, se, flag = share_event_free(
-            keys,
-            workspace.segment[1],
-            plan.hypotheses.months[hypothesis],
-            statistics.cutoff[trial_row, row],
-            plan.stratum_bits,
-        )
-        statistics.events_experimental[trial_row, row] = free
-        return share, se, np.nan, np.nan, flag
-    if n_rows == 0:
-        return np.nan, np.nan, np.nan, np.nan, STATUS_NOT_ESTIMABLE
-    place = n_rows - 1 if kind == ESTIMATE_OF_MAXIMUM else 0
-    return float(curve.months[place]), np.nan, np.nan, np.nan, 0
 
 
 @kernel
@@ -98,3 +52,11 @@ def share_event_free(
             free += int(keys[i] >= least)
     share = free / n
     return free, share, math.sqrt(share * (1.0 - share) / n), 0
+
+
+@kernel
+def extreme_event(curve: Curve, n_rows: int, is_last: bool) -> tuple[float, int]:
+    """First or last event of an arm in months, flag: `STATUS_NOT_ESTIMABLE` without events."""
+    if n_rows == 0:
+        return np.nan, STATUS_NOT_ESTIMABLE
+    return float(curve.months[n_rows - 1 if is_last else 0]), 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from simulate.engine.arrays import EVENT, FloatArray, IntArray, Plan, Schedule
-from simulate.engine.assessments import DAYS_PER_MONTH, MOST_MONTHS
+from simulate.engine.assessments import DAYS_PER_MONTH, MOST_MONTHS, month_of
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import ROUND
 from simulate.engine.ordering import CENSORED_BIT, PAYLOAD_BITS, ticks_per_month
@@ -27,13 +27,13 @@ def follow_pfs(
     endpoint: int,
     n_entered: int,
     cutoff: float,
-    out: FloatArray,
 ) -> None:
-    """Follow-up for PFS at ``cutoff`` in months from randomisation, (n,).
+    """Follow-up for PFS at ``cutoff`` in months from randomisation, in ``workspace.follow_up``.
 
     ``endpoint`` is 0, or that of PFS by the investigator.
     """
     patients = workspace.patients
+    out = workspace.follow_up
     calendar_end = patients.calendar_end[endpoint]
     follow_up_times(patients.entry, patients.end[endpoint], calendar_end, n_entered, cutoff, out)
     if plan.course.schedule.ends_at_scans:
@@ -48,8 +48,8 @@ def follow_pfs(
             patients.outcome[endpoint],
             n_entered,
             cutoff,
+            workspace.float_scratch,
             workspace.float_scratch_2,
-            workspace.float_scratch_3,
             out,
         )
 
@@ -123,8 +123,11 @@ def back_to_scans(
             scans[i] += shift[i] if scans[i] > 0.0 else 0.0
     for i in range(n_entered):
         is_event = (calendar_end[i] <= cutoff) & (outcome[i] == EVENT)
-        stays = is_event | (schedule.at_last_scan[arm[i]] == 0)
-        follow_up[i] = follow_up[i] if stays else scans[i] / DAYS_PER_MONTH
+        stays = is_event | (schedule.at_last_scan[np.uint64(arm[i])] == 0)
+        # Both are worked out first, so that the loop can vectorise.
+        planned = follow_up[i]
+        scanned = month_of(scans[i])
+        follow_up[i] = planned if stays else scanned
 
 
 @kernel
@@ -139,7 +142,7 @@ def last_days(
     """Last whole day by the end of follow-up, by its own month, (n_entered,)."""
     for i in range(n_entered):
         near = (min(follow_up[i], MOST_MONTHS) * DAYS_PER_MONTH + ROUND) - ROUND
-        month = near / DAYS_PER_MONTH
+        month = month_of(near)
         is_over = calendar_end[i] <= cutoff
         # The nearest day or the one before.
         by_end = month <= follow_up[i]
@@ -155,8 +158,9 @@ def last_planned(schedule: Schedule, n: int, days: FloatArray, out: FloatArray) 
     for step in range(schedule.first_step[1]):
         from_day = schedule.from_day[step]
         gap = schedule.gap[step]
+        gaps_per_day = 1.0 / gap
         for i in range(n):
             since = days[i] - from_day
-            near = (since / gap + ROUND) - ROUND
+            near = (since * gaps_per_day + ROUND) - ROUND
             scan = from_day + (near if near * gap <= since else near - 1.0) * gap
             out[i] = scan if since >= 0.0 else out[i]

@@ -9,9 +9,11 @@ import numpy as np
 from simulate.engine.arrays import (
     ESTIMATE_NONE,
     ESTIMATE_OF_LAST_SURVIVAL,
+    ESTIMATE_OF_MAXIMUM,
     ESTIMATE_OF_MEDIAN,
     ESTIMATE_OF_RATE,
     ESTIMATE_OF_RESTRICTED_MEAN,
+    ESTIMATE_OF_SHARE_EVENT_FREE,
     ESTIMATE_OF_SURVIVAL,
     STATUS_NO_INFORMATION,
     STATUS_NOT_ESTIMABLE,
@@ -22,6 +24,8 @@ from simulate.engine.arrays import (
     TEST_MILESTONE,
     TEST_PROPORTIONS,
     TEST_RESTRICTED_MEAN,
+    Curve,
+    FloatArray,
     Hypotheses,
     IntArray,
     Plan,
@@ -29,7 +33,7 @@ from simulate.engine.arrays import (
 )
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.cox import cox
-from simulate.engine.descriptive import describe_arm
+from simulate.engine.descriptive import extreme_event, last_survival_of_arm, share_event_free
 from simulate.engine.kaplan_meier import (
     compare_means,
     compare_survival,
@@ -216,7 +220,7 @@ def maxcombo_z(plan: Plan, workspace: Workspace, hypothesis: int, n_sets: int) -
     return z, flag
 
 
-@kernel
+@inlined_kernel
 def analyse_curves(
     plan: Plan,
     workspace: Workspace,
@@ -231,60 +235,35 @@ def analyse_curves(
     hypothesis = plan.row_hypothesis[row]
     hypotheses = plan.hypotheses
     kind = hypotheses.kind[hypothesis]
+    keys = keys_of(plan, workspace)
     month = hypotheses.months[hypothesis]
-    quantile = hypotheses.quantile[hypothesis]
-    curve = workspace.experimental_curve
-    control = workspace.control_curve
-    last = workspace.last_follow_up[0]
-    last_control = workspace.last_follow_up[1]
     estimate = se = z = lower = upper = np.nan
-    flag = 0
-    if kind == TEST_RESTRICTED_MEAN:
-        estimate, se, z, flag = compare_means(
-            curve,
-            n_experimental,
-            last,
-            control,
-            n_control,
-            last_control,
+    if kind == ESTIMATE_OF_SHARE_EVENT_FREE:
+        free, estimate, se, flag = share_event_free(
+            keys,
+            workspace.segment[1],
             month,
-            workspace.float_scratch,
+            statistics.cutoff[trial_row, row],
+            plan.stratum_bits,
         )
-    elif kind == TEST_MILESTONE:
-        estimate, se, z, flag = compare_survival(
-            curve,
-            n_experimental,
-            last,
-            control,
-            n_control,
-            last_control,
-            month,
-            hypotheses.method[hypothesis],
-        )
-    elif kind == TEST_LANDMARK:
-        null = hypotheses.null_value[hypothesis]
-        estimate, se, z, flag = survival_against(curve, n_experimental, last, month, null)
-    elif kind == ESTIMATE_OF_MEDIAN:
-        estimate = median(curve, n_experimental, last)
-        flag = STATUS_NOT_ESTIMABLE if estimate == np.inf else 0
-        lower, upper = median_limits(
-            curve, n_experimental, quantile, workspace.float_scratch, workspace.float_scratch_2
-        )
-    elif kind == ESTIMATE_OF_SURVIVAL:
-        estimate, se, lower, upper, flag = survival_of_arm(
-            curve, n_experimental, last, month, quantile
-        )
-    elif kind >= ESTIMATE_OF_LAST_SURVIVAL:
-        keys = keys_of(plan, workspace)
-        estimate, se, lower, upper, flag = describe_arm(
-            plan, workspace, keys, statistics, trial_row, row, n_experimental
-        )
+        # The number seen event-free, in the place of the events.
+        statistics.events_experimental[trial_row, row] = free
     else:
-        estimate, se, flag = mean_of_arm(
-            curve, n_experimental, last, month, workspace.float_scratch
+        estimate, se, z, lower, upper, flag = figure_of_curves(
+            kind,
+            month,
+            hypotheses.quantile[hypothesis],
+            hypotheses.null_value[hypothesis],
+            hypotheses.method[hypothesis],
+            workspace.experimental_curve,
+            n_experimental,
+            workspace.last_follow_up[0],
+            workspace.control_curve,
+            n_control,
+            workspace.last_follow_up[1],
+            workspace.float_scratch,
+            workspace.float_scratch_2,
         )
-        lower = estimate - quantile * se
-        upper = estimate + quantile * se
     statistics.status[trial_row, row] = status | flag
     statistics.z[trial_row, row] = z
     statistics.estimate[trial_row, row] = estimate
@@ -293,7 +272,63 @@ def analyse_curves(
     statistics.upper[trial_row, row] = upper
 
 
+# What it needs and no more: a whole plan and workspace take longer to pass than a figure to find.
 @kernel
+def figure_of_curves(
+    kind: int,
+    month: float,
+    quantile: float,
+    null: float,
+    method: int,
+    curve: Curve,
+    n_experimental: int,
+    last: float,
+    control: Curve,
+    n_control: int,
+    last_control: float,
+    scratch: FloatArray,
+    scratch_2: FloatArray,
+) -> tuple[float, float, float, float, float, int]:
+    """Estimate, standard error, z, limits and flag, from the curves of one arm or of two.
+
+    ``n_experimental`` and ``n_control`` are the rows of the curves, ``last`` and ``last_control``
+    the last follow-up of the arms. NaN for what this kind of test or estimate does not have.
+    """
+    z = lower = upper = np.nan
+    if kind == TEST_RESTRICTED_MEAN:
+        estimate, se, z, flag = compare_means(
+            curve, n_experimental, last, control, n_control, last_control, month, scratch
+        )
+    elif kind == TEST_MILESTONE:
+        estimate, se, z, flag = compare_survival(
+            curve, n_experimental, last, control, n_control, last_control, month, method
+        )
+    elif kind == TEST_LANDMARK:
+        estimate, se, z, flag = survival_against(curve, n_experimental, last, month, null)
+    elif kind == ESTIMATE_OF_MEDIAN:
+        estimate = median(curve, n_experimental, last)
+        se = np.nan
+        flag = STATUS_NOT_ESTIMABLE if estimate == np.inf else 0
+        lower, upper = median_limits(curve, n_experimental, quantile, scratch, scratch_2)
+    elif kind == ESTIMATE_OF_SURVIVAL:
+        estimate, se, lower, upper, flag = survival_of_arm(
+            curve, n_experimental, last, month, quantile
+        )
+    elif kind == ESTIMATE_OF_LAST_SURVIVAL:
+        estimate, se, lower, upper, flag = last_survival_of_arm(
+            curve, n_experimental, last, quantile
+        )
+    elif kind == ESTIMATE_OF_RESTRICTED_MEAN:
+        estimate, se, flag = mean_of_arm(curve, n_experimental, last, month, scratch)
+        lower = estimate - quantile * se
+        upper = estimate + quantile * se
+    else:
+        estimate, flag = extreme_event(curve, n_experimental, kind == ESTIMATE_OF_MAXIMUM)
+        se = np.nan
+    return estimate, se, z, lower, upper, flag
+
+
+@inlined_kernel
 def analyse_proportions(
     plan: Plan,
     workspace: Workspace,
@@ -309,7 +344,6 @@ def analyse_proportions(
     hypotheses = plan.hypotheses
     kind = hypotheses.kind[hypothesis]
     estimate = se = z = np.nan
-    flag = 0
     if kind == TEST_PROPORTIONS:
         z, estimate, se, flag = difference_of(
             plan, workspace, statistics, trial_row, row, n_entered, cutoff
@@ -317,13 +351,9 @@ def analyse_proportions(
     else:
         x = int(np.int64(statistics.events_experimental[trial_row, row]))
         n = int(np.int64(statistics.patients_experimental[trial_row, row]))
-        if n == 0:
-            flag = STATUS_NO_INFORMATION
-        else:
-            estimate = x / n
-            se = math.sqrt(estimate * (1.0 - estimate) / n)
-            if kind == TEST_EXACT_BINOMIAL:
-                _, z = exact_binomial(x, n, hypotheses.null_value[hypothesis])
+        estimate, se, flag = proportion_of_arm(x, n)
+        if kind == TEST_EXACT_BINOMIAL and n > 0:
+            _, z = exact_binomial(x, n, hypotheses.null_value[hypothesis])
     statistics.status[trial_row, row] = status | flag
     statistics.z[trial_row, row] = z
     statistics.estimate[trial_row, row] = estimate
@@ -331,6 +361,15 @@ def analyse_proportions(
 
 
 @inlined_kernel
+def proportion_of_arm(x: int, n: int) -> tuple[float, float, int]:
+    """Share ``x`` of ``n``, its standard error, flag: `STATUS_NO_INFORMATION` without patients."""
+    if n == 0:
+        return np.nan, np.nan, STATUS_NO_INFORMATION
+    share = x / n
+    return share, math.sqrt(share * (1.0 - share) / n), 0
+
+
+@kernel
 def difference_of(
     plan: Plan,
     workspace: Workspace,

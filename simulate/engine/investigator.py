@@ -19,7 +19,7 @@ from simulate.engine.arrays import (
     Investigator,
     Schedule,
 )
-from simulate.engine.assessments import DAYS_PER_MONTH, NEVER_DAY, day_of, leave_unassessed
+from simulate.engine.assessments import NEVER_DAY, day_of, leave_unassessed, month_of
 from simulate.engine.compile import kernel
 from simulate.engine.philox import PURPOSE_INVESTIGATOR, SHIFT_8, draw_pair
 from simulate.engine.visits import attended, first_visit, last_attended
@@ -158,13 +158,13 @@ def call_progression(
             if is_early:
                 scan = last_attended(schedule, seed, trial, i, group, day - 1.0)
                 if scan > 0.0:
-                    out[i] = (scan + late) / DAYS_PER_MONTH
+                    out[i] = month_of(scan + late)
             else:
                 end = day_of(death[i]) - late
                 visit = first_visit(schedule, group, day + 1.0)
                 _, scan = attended(schedule, seed, trial, i, group, visit, day + 1.0, end)
                 called = scan + late
-                out[i] = called / DAYS_PER_MONTH if called < NEVER_DAY else np.inf
+                out[i] = month_of(called) if called < NEVER_DAY else np.inf
 
 
 @kernel
@@ -211,5 +211,5 @@ def call_response(
             visit, scan = attended(schedule, seed, trial, i, group, first, 0.0, end)
             if schedule.confirm[group] and scan < end:
                 _, scan = attended(schedule, seed, trial, i, group, visit + 1, scan, end)
-            counts = (scan + late) / DAYS_PER_MONTH if scan < end else np.inf
+            counts = month_of(scan + late) if scan < end else np.inf
         out[i] = counts if counts < pfs[i] else np.inf

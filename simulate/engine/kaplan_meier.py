@@ -78,16 +78,17 @@ def _multiply_up(survival: FloatArray, greenwood: FloatArray, n_rows: int) -> No
 
 
 @kernel
-def last_follow_up(keys: IntArray, n: int, scale: float) -> tuple[float, float]:
+def last_follow_up(keys: IntArray, n: int, scale: float, has_control: bool) -> tuple[float, float]:
     """Longest follow-up in months of the experimental and of the control arm, event or not.
 
-    Of sorted ``keys[:n]``; minus infinity for an arm without patients.
+    Of sorted ``keys[:n]``; minus infinity for an arm without patients. Without a control all keys
+    are the experimental arm's.
     """
     inverse_scale = 1.0 / scale
     experimental = -np.inf
     control = -np.inf
     i = n - 1
-    while i >= 0 and (experimental < 0.0 or control < 0.0):
+    while i >= 0 and (experimental < 0.0 or (has_control and control < 0.0)):
         time = (keys[i] >> PAYLOAD_BITS) * inverse_scale
         if keys[i] & EXPERIMENTAL_BIT:
             experimental = max(experimental, time)

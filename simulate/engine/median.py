@@ -6,14 +6,20 @@ import math
 
 import numpy as np
 
-from simulate.engine.arrays import Curve, FloatArray
-from simulate.engine.compile import kernel
+from simulate.engine.arrays import LINE, Curve, FloatArray
+from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import log
 from simulate.engine.kaplan_meier import running_sums
 
 # A product of fractions that is exactly one half may come out some units in the last place off.
 HALF_TOLERANCE = 1e-12
 LOG_LOG_2 = -0.36651292058166435
+
+
+@inlined_kernel
+def whole_vectors(n: int) -> int:
+    """The next multiple of the numbers in a vector of 512 bits."""
+    return (n + LINE - 1) // LINE * LINE
 
 
 @kernel
@@ -44,14 +50,17 @@ def median_limits(
     The event times at which the lower and the upper pointwise limit of S first are at most 1/2,
     with limits by the log-log transform: ``log(-log(S))`` plus or minus ``quantile`` (the standard
     normal's, 1.96 for 95 %) times its standard error. The band is undefined at S = 0.
-    ``lower`` and ``upper`` (n_rows,) are scratch.
+    ``lower`` and ``upper``, as long as there are rows or longer, are scratch.
     """
-    for j in range(n_rows):
+    # Whole vectors, where there is room: the last numbers alone take long, and whatever stands
+    # after the rows is not looked at.
+    n_worked = min(whole_vectors(n_rows), len(lower), len(curve.survival))
+    for j in range(n_worked):
         lower[j] = curve.greenwood[j]
     running_sums(lower, n_rows)
-    for j in range(n_rows):
+    for j in range(n_worked):
         survival = curve.survival[j]
-        hazard = -log(survival if survival > 0.0 else 0.5)
+        hazard = -log(survival if 0.0 < survival < 1.0 else 0.5)
         centre = log(hazard) - LOG_LOG_2
         half_width = quantile * math.sqrt(lower[j]) / hazard
         lower[j] = centre + half_width if survival > 0.0 else -1.0

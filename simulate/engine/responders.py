@@ -16,10 +16,9 @@ from simulate.engine.arrays import (
     IntArray,
     Plan,
 )
-from simulate.engine.assessments import DAYS_PER_MONTH
+from simulate.engine.assessments import DAYS_PER_MONTH, month_of
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import ROUND
-from simulate.engine.follow_up import follow_pfs
 from simulate.engine.ordering import (
     CENSORED_BIT,
     EXPERIMENTAL_BIT,
@@ -53,15 +52,12 @@ def count_in_arm(
 
 @inlined_kernel
 def put_responders_in_order(
-    plan: Plan,
-    seed: np.uint64,
-    trial: np.uint64,
-    workspace: Workspace,
-    hypothesis: int,
-    n_entered: int,
-    cutoff: float,
+    plan: Plan, workspace: Workspace, hypothesis: int, n_entered: int, cutoff: float
 ) -> int:
-    """Sort the keys of the responders of one estimate; returns how many these are."""
+    """Sort the keys of the responders of one estimate; returns how many these are.
+
+    Needs the follow-up for PFS in ``workspace.follow_up``, where it is their duration that counts.
+    """
     course = plan.course
     patients = workspace.patients
     keys = workspace.keys
@@ -71,11 +67,8 @@ def put_responders_in_order(
     response = patients.response if course.is_assessed else patients.event[course.response]
     confirmed = patients.calendar_event[course.response]
     if plan.hypotheses.endpoint[hypothesis] == ENDPOINT_DURATION_OF_RESPONSE:
-        follow_up = workspace.float_scratch
-        pfs = int(np.int64(0))  # typed: a literal would compile a kernel a second time
-        follow_pfs(plan, seed, trial, workspace, pfs, n_entered, cutoff, follow_up)
         n = duration_keys(
-            follow_up,
+            workspace.follow_up,
             patients.outcome[0],
             patients.calendar_end[0],
             response,
@@ -150,7 +143,7 @@ def duration_keys(
         is_event = (calendar_end[i] <= cutoff) & (outcome[i] == EVENT)
         # A response at the very cutoff may come out a rounding error after it.
         months = max(follow_up[i] - response[i], 0.0)
-        on_day = ((months * DAYS_PER_MONTH + ROUND) - ROUND) / DAYS_PER_MONTH
+        on_day = month_of((months * DAYS_PER_MONTH + ROUND) - ROUND)
         is_on_day = events_on_days if is_event else censored_on_days
         months = on_day if is_on_day else months
         censored = 0 if is_event else CENSORED_BIT

@@ -131,6 +131,9 @@ def wait_after(
             uniforms[i] = scratch[i] + entered[i]
 
 
+# What is chosen from is loaded first: loads of one branch each keep a loop from vectorising.
+
+
 @kernel
 def first_response(
     progression: FloatArray, death: FloatArray, response: FloatArray, n: int
@@ -138,18 +141,22 @@ def first_response(
     """No response for who progresses or dies first, (n,)."""
     for i in range(n):
         first = min(progression[i], death[i])
-        response[i] = response[i] if response[i] < first else np.inf
+        own = response[i]
+        response[i] = own if own < first else np.inf
 
 
 @kernel
 def replace_after(entered: FloatArray, later: FloatArray, n: int, out: FloatArray) -> None:
     """Put ``later`` in the place of ``out`` for who has entered the state, (n,)."""
     for i in range(n):
-        out[i] = later[i] if entered[i] < np.inf else out[i]
+        new = later[i]
+        old = out[i]
+        out[i] = new if entered[i] < np.inf else old
 
 
 @kernel
 def none_after_death(death: FloatArray, n: int, progression: FloatArray) -> None:
     """No progression for who dies first, (n,)."""
     for i in range(n):
-        progression[i] = progression[i] if progression[i] < death[i] else np.inf
+        own = progression[i]
+        progression[i] = own if own < death[i] else np.inf

@@ -171,7 +171,7 @@ def analyse(
         if plan.row_weighs[row]:
             prepare_weights(plan, workspace, hypothesis, n_sets, n_tied)
         if plan.row_draws_curves[row]:
-            n_experimental, n_control = draw_curves(plan, workspace, cutoff)
+            n_experimental, n_control = draw_curves(plan, workspace, hypothesis, cutoff)
         statistics.cutoff[trial_row, row] = cutoff
         write_counts(statistics, trial_row, row, in_experimental, in_control)
         kind = plan.hypotheses.kind[hypothesis]
@@ -261,12 +261,15 @@ def segments_of(plan: Plan, hypothesis: int) -> int:
 
 
 @inlined_kernel
-def draw_curves(plan: Plan, workspace: Workspace, cutoff: float) -> tuple[int, int]:
+def draw_curves(
+    plan: Plan, workspace: Workspace, hypothesis: int, cutoff: float
+) -> tuple[int, int]:
     """Kaplan-Meier curves from the keys that `arrange` has left; returns their rows."""
     keys = keys_of(plan, workspace)
     n = workspace.segment[1]
     scale = ticks_per_month(cutoff, plan.stratum_bits)
-    last_experimental, last_control = last_follow_up(keys, n, scale)
+    has_control = plan.hypotheses.control_arm[hypothesis] >= 0
+    last_experimental, last_control = last_follow_up(keys, n, scale, has_control)
     workspace.last_follow_up[0] = last_experimental
     workspace.last_follow_up[1] = last_control
     return arm_curves(keys, n, scale, plan.curves_until, workspace.both_curves)
@@ -285,26 +288,22 @@ def order_row(
 ) -> int:
     """Sorted keys of a row, of patients that are sorted already if another row has the same."""
     hypothesis = plan.row_hypothesis[row]
+    if plan.row_follows[row]:
+        # A duration of response is made of PFS by central review.
+        endpoint = max(plan.hypotheses.endpoint[hypothesis], 0)
+        follow_pfs(plan, seed, trial, workspace, endpoint, n_entered, cutoff)
     if plan.row_sorts[row]:
         if plan.hypotheses.endpoint[hypothesis] < 0:
-            n_ordered = put_responders_in_order(
-                plan, seed, trial, workspace, hypothesis, n_entered, cutoff
-            )
+            n_ordered = put_responders_in_order(plan, workspace, hypothesis, n_entered, cutoff)
         else:
-            n_ordered = put_in_order(plan, seed, trial, workspace, hypothesis, n_entered, cutoff)
+            n_ordered = put_in_order(plan, workspace, hypothesis, n_entered, cutoff)
     arrange(plan, workspace, hypothesis, n_ordered)
     return n_ordered
 
 
 @inlined_kernel
 def put_in_order(
-    plan: Plan,
-    seed: np.uint64,
-    trial: np.uint64,
-    workspace: Workspace,
-    hypothesis: int,
-    n_entered: int,
-    cutoff: float,
+    plan: Plan, workspace: Workspace, hypothesis: int, n_entered: int, cutoff: float
 ) -> int:
     """Sort the keys of the patients whom a hypothesis compares; returns how many these are."""
     patients = workspace.patients
@@ -314,10 +313,8 @@ def put_in_order(
     keys = workspace.keys
     is_pfs = endpoint in (0, plan.course.pfs_investigator)
     if is_pfs and plan.course.schedule.ends_at_scans:
-        follow_up = workspace.float_scratch
-        follow_pfs(plan, seed, trial, workspace, endpoint, n_entered, cutoff, follow_up)
         follow_up_keys(
-            follow_up,
+            workspace.follow_up,
             patients.calendar_end[endpoint],
             patients.outcome[endpoint],
             patients.arm,

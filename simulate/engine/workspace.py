@@ -40,6 +40,7 @@ class Workspace(NamedTuple):
     score_first: FloatArray
     score_second: FloatArray
     score_response: FloatArray
+    follow_up: FloatArray
     float_scratch: FloatArray
     float_scratch_2: FloatArray
     float_scratch_3: FloatArray
@@ -110,8 +111,9 @@ def new_workspace(plan: Plan) -> Workspace:
         score_first=floats(),
         score_second=floats(),
         score_response=floats(),
-        float_scratch=floats(),
-        float_scratch_2=floats(),
+        follow_up=floats(),
+        float_scratch=floats(whole_lines(n)),
+        float_scratch_2=floats(whole_lines(n)),
         float_scratch_3=floats(),
         keys=integers(),
         sorted_keys=integers(n + 1),

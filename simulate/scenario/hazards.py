@@ -74,6 +74,10 @@ class Hazard:
         j = np.searchsorted(self.starts_months, t, side="right") - 1
         return np.asarray(np.asarray(self.slopes)[j] * self.shape * self.clock(t) / t)
 
+    def slope_at(self, month: float) -> float:
+        """Slope of the cumulative hazard on the clock from ``month`` on."""
+        return _value_at(month, self.starts_months, self.slopes)
+
     def quantile(self, probability: Any) -> FloatArray:
         """Month by which ``probability`` have had the event; infinite where that never happens."""
         y, at_start = self._knots()

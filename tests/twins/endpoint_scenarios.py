@@ -68,6 +68,7 @@ BIASED: Table = {
     "response_added_probability": 0.3,
 }
 FAIR: Table = {"progression_early_probability": 0.2, "progression_late_probability": 0.3}
+READ: Table = SHIFTED | {"confirm_response": True, "censor_at": "last_scan"}
 TWO_SCANNED_ARMS: Table = {
     "new": {"pfs": relative("old", 0.6), "dropout": dropping_out(0.02)},
     "old": {"pfs": exponential(5.0)},
@@ -703,9 +704,9 @@ ENDPOINT_FEATURES: dict[str, Table] = {
         "arms": THREE_ARMS_JOINT
         | {
             "control": THREE_ARMS_JOINT["control"]
-            | {"assessments": SHIFTED | {"confirm_response": True, "investigator": BIASED}}
+            | {"assessments": READ | {"investigator": BIASED}}
         },
-        "assessments": SHIFTED | {"confirm_response": True, "investigator": FAIR},
+        "assessments": READ | {"investigator": FAIR},
         "correlations": {"progression_response": 0.3},
         "binary_endpoints": {"pressure": {"response_correlation": 0.4}, "anaemia": {}},
         "strata": SITES,
@@ -728,6 +729,18 @@ ENDPOINT_FEATURES: dict[str, Table] = {
             "mean": of_curves(
                 "low", "control", "last", endpoint="pfs_investigator", kind="rmst", tau_months=7.0
             ),
+            # On the risk sets of a row before, and then on curves of its own.
+            "within": hypothesis("low", "high", "last"),
+            "milestone": of_curves(
+                "low",
+                "high",
+                "last",
+                endpoint="pfs_investigator",
+                kind="milestone",
+                at_months=5.0,
+            ),
+            "again": hypothesis("low", "high", "last", null_hazard_ratio=1.2),
+            "mean_again": of_curves("low", "high", "last", kind="rmst", tau_months=7.0),
             "response": of_rates(
                 "high",
                 "control",

@@ -130,5 +130,5 @@ def curves_of(observed: Sequence[Observed], until: float = math.inf) -> Curves:
     experimental = Curve(*(part[: n + 1] for part in both))
     control = Curve(*(part[n + 1 :] for part in both))
     rows = arm_curves(keys, n, scale, until, both)
-    last = last_follow_up(keys, n, scale)
+    last = last_follow_up(keys, n, scale, True)
     return Curves(experimental, rows[0], last[0], control, rows[1], last[1])

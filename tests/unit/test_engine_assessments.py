@@ -24,6 +24,7 @@ from twins.slow_random import PURPOSES, address
 
 from simulate.engine import assessments
 from simulate.engine.arrays import FloatArray, Schedule
+from simulate.engine.compile import in_python
 from simulate.engine.visits import (
     ArmSchedule,
     draw_patients,
@@ -250,6 +251,13 @@ def test_days_and_months_fit_exactly() -> None:
     assessments.to_months(len(days), out)
     np.testing.assert_array_equal(out[:-1], days[1:] / DAYS_PER_MONTH)
     assert out[-1] == NEVER
+
+
+def test_months_of_days_are_quotients_to_the_last_bit() -> None:
+    days = np.arange(2.0**16)
+    months = np.array([in_python(assessments.month_of)(day) for day in days])
+    np.testing.assert_array_equal(months, days / assessments.DAYS_PER_MONTH)
+    assert days[-1] > assessments.NEVER_DAY
 
 
 def test_outputs_may_be_the_inputs() -> None:

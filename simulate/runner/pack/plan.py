@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulate.engine import arrays as engine
-from simulate.engine.arrays import FloatArray, Hypotheses, IntArray, Plan
+from simulate.engine.arrays import FloatArray, Hypotheses, IntArray, Plan, Schedule
 from simulate.runner.pack.accrual import accrual_steps, evenly_spaced_entries
 from simulate.runner.pack.course import Progression, pack_course
 from simulate.runner.pack.hazards import pack_hazards
@@ -23,7 +23,13 @@ from simulate.runner.pack.looks import Nodes
 from simulate.runner.pack.states import pack_states
 from simulate.runner.pack.values import exp, floats, integers, inverse, log
 from simulate.scenario.comparisons import Comparison, arms_of, planned, planned_comparisons
-from simulate.scenario.endpoints import OF_PATIENTS, OF_RESPONDERS
+from simulate.scenario.endpoints import (
+    DURATION_OF_RESPONSE,
+    OF_PATIENTS,
+    OF_RESPONDERS,
+    PFS,
+    PFS_INVESTIGATOR,
+)
 from simulate.scenario.hypotheses import Hypothesis
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import dropout_hazards, has_states, n_members, strata_cells
@@ -52,10 +58,12 @@ def pack(scenario: Scenario, progression: Progression | None = None) -> Plan:
     dropouts = dropout_hazards(scenario, log=log, exp=exp)
     starts, cumulative, rates = accrual_steps(scenario.accrual)
     nodes = Nodes(scenario, arms, len(cells))
-    needs = [_needs(scenario, row) for row in comparisons]
+    course = pack_course(scenario, progression)
+    needs = [_needs(scenario, row, course.schedule) for row in comparisons]
     scans = _first_of(row.scans for row in needs)
     curves = _first_of(row.draws_curves for row in needs)
     orders = _row_orders(needs, scans, curves)
+    sorts = [int(_patients(order) != _patients(before)) for order, before in orders]
     hypotheses = pack_hypotheses(scenario)
     poisson = scenario.accrual.arrivals == "poisson"
     follow_up = scenario.follow_up
@@ -73,7 +81,7 @@ def pack(scenario: Scenario, progression: Progression | None = None) -> Plan:
         arrangements=_arrangements(scenario),
         within_strata=int(scenario.randomisation.within_strata),
         n_members=n_members(scenario),
-        course=pack_course(scenario, progression),
+        course=course,
         has_states=int(has_states(scenario)),
         states=pack_states(scenario),
         dropouts=pack_hazards([dropouts[arm] for arm in arms for _ in cells]),
@@ -89,7 +97,11 @@ def pack(scenario: Scenario, progression: Progression | None = None) -> Plan:
         row_look=integers(c.analysis_number for c in comparisons),
         row_hypothesis=integers(c.hypothesis_number for c in comparisons),
         row_counts=_first_of(row.counts for row in needs),
-        row_sorts=integers(int(_patients(order) != _patients(before)) for order, before in orders),
+        # Only where patients are sorted: elsewhere nothing is followed.
+        row_follows=_first_of(
+            row.follows if s else None for row, s in zip(needs, sorts, strict=True)
+        ),
+        row_sorts=integers(sorts),
         row_arranges=integers(int(order != before) for order, before in orders),
         row_scans=scans,
         row_weighs=_first_of(row.weighs for row in needs),
@@ -125,12 +137,13 @@ class _Needs(NamedTuple):
     """What a row needs, each a key that is equal where rows can share it; None: not needed."""
 
     counts: object
+    follows: object
     scans: Order | None
     weighs: Order | None
     draws_curves: Order | None
 
 
-def _needs(scenario: Scenario, row: Comparison) -> _Needs:
+def _needs(scenario: Scenario, row: Comparison, schedule: Schedule) -> _Needs:
     """What a row is made from."""
     chosen = planned(scenario)[row.hypothesis]
     test = chosen.test if isinstance(chosen, Hypothesis) else None
@@ -140,9 +153,13 @@ def _needs(scenario: Scenario, row: Comparison) -> _Needs:
     of_times = endpoint in (*OF_PATIENTS, *OF_RESPONDERS)
     of_curves = of_times and (test is None or isinstance(test, OfCurves))
     order = Order(row.analysis, endpoint, arms, test is not None and test.stratified)
+    read = PFS if endpoint == DURATION_OF_RESPONSE else endpoint
+    ends_at_scans = endpoint in {PFS, PFS_INVESTIGATOR} and schedule.ends_at_scans == 1
+    is_followed = ends_at_scans or endpoint == DURATION_OF_RESPONSE
     is_weighted = isinstance(test, WeightedLogrankTest | MaxComboTest)
     return _Needs(
         counts=counts,
+        follows=(row.analysis, read) if is_followed else None,
         scans=order if of_times and not of_curves else None,
         weighs=order if is_weighted else None,
         draws_curves=order if of_curves else None,
