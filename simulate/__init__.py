@@ -21,6 +21,8 @@ if TYPE_CHECKING:
         run,
         run_shard,
         scenario_from_dict,
+        study,
+        study_shard,
         verify,
         write_ensemble,
     )
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from simulate.results.assurance import Assurance
     from simulate.results.result import Result
     from simulate.scenario.models import Scenario
+    from simulate.studies.result import Study
 
 __version__ = "0.1.0"
 
@@ -55,6 +58,7 @@ _HOMES = {
     "ScenarioError": "simulate.errors",
     "Shard": "simulate.api",
     "SimulateError": "simulate.errors",
+    "Study": "simulate.studies.result",
     "StoreError": "simulate.errors",
     "assurance": "simulate.api",
     "calibrate": "simulate.api",
@@ -66,6 +70,8 @@ _HOMES = {
     "run": "simulate.api",
     "run_shard": "simulate.api",
     "scenario_from_dict": "simulate.api",
+    "study": "simulate.api",
+    "study_shard": "simulate.api",
     "verify": "simulate.api",
     "write_ensemble": "simulate.api",
 }
@@ -85,6 +91,7 @@ __all__ = [
     "Shard",
     "SimulateError",
     "StoreError",
+    "Study",
     "assurance",
     "calibrate",
     "cohorts",
@@ -95,6 +102,8 @@ __all__ = [
     "run",
     "run_shard",
     "scenario_from_dict",
+    "study",
+    "study_shard",
     "verify",
     "write_ensemble",
 ]

@@ -6,6 +6,7 @@ from simulate.api.calibrate import calibrate, recover, trials_of_recovery, write
 from simulate.api.cohorts import Cohort, cohorts
 from simulate.api.inputs import Shard, check_shard, trials_to_do, with_simulation
 from simulate.api.run import load_run, run, run_shard
+from simulate.api.study import planned_grid, study, study_shard, trials_of_study
 from simulate.api.verify import Verified, verify
 from simulate.calibration.load import load_evidence
 from simulate.scenario.load import load_scenario, scenario_from_dict
@@ -23,11 +24,15 @@ __all__ = [
     "load_evidence",
     "load_run",
     "load_scenario",
+    "planned_grid",
     "recover",
     "run",
     "run_shard",
     "scenario_from_dict",
+    "study",
+    "study_shard",
     "trials_of_recovery",
+    "trials_of_study",
     "trials_to_do",
     "verify",
     "with_simulation",

@@ -21,6 +21,7 @@ from simulate.runner.manifest import SUMMARY, new_manifest
 from simulate.runner.pack import pack
 from simulate.runner.work import BlockWork, Done
 from simulate.scenario.comparisons import planned_comparisons
+from simulate.scenario.endpoints import OF_PATIENTS
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import n_members
 
@@ -29,8 +30,8 @@ MOST_ROWS_IN_MEMORY = 4_000_000
 MOST_TRIALS_IN_MEMORY = 1_000_000
 # Measured: 30 to 44 with log-rank tests and Cox estimates.
 BYTES_A_ROW = 45
-# Measured: 17 of estimates without a test, most of whose columns are empty.
-BYTES_AN_ESTIMATE = 20
+# Measured: 17 of estimates without a test, and of binary endpoints: most columns are empty.
+BYTES_A_SPARSE_ROW = 20
 # Of an ensemble, in the manifest.
 BYTES_A_PARAMETER = 20
 # Measured: 4,000 to 14,000 a row of the trial and block; they depend on the spread of the looks.
@@ -87,14 +88,31 @@ def start(
 
 def _check_room(folder: RunFolder, scenario: Scenario, keep: Keep, blocks: Sequence[Block]) -> None:
     """Refuse blocks for which the disk has no room."""
+    check_free(folder.path, missing_bytes(folder, scenario, keep, blocks), keep)
+
+
+def missing_bytes(
+    folder: RunFolder, scenario: Scenario, keep: Keep, blocks: Sequence[Block]
+) -> float:
+    """About the size of those of ``blocks`` that a folder, which need not exist, lacks."""
     present = folder.present() if has_manifest(folder.path) else {}
     n_missing = sum(block not in present for block in blocks)
-    needed = expected_bytes(scenario, keep) * n_missing / len(folder.planned())
-    free = free_bytes(folder.path)
+    return expected_bytes(scenario, keep) * n_missing / len(folder.planned())
+
+
+def check_free(path: Path, needed: float, keep: Keep) -> None:
+    """Refuse to write so many bytes where the disk has no room for them.
+
+    Raises
+    ------
+    StoreError
+        With both sizes.
+    """
+    free = free_bytes(path)
     if needed > free:
         remedy = "" if keep == SUMMARY else "; --keep summary needs far less"
         raise StoreError(
-            f"{folder.path}: about {size_in_words(needed)} more are needed there, and "
+            f"{path}: about {size_in_words(needed)} more are needed there, and "
             f"{size_in_words(free)} are free{remedy}"
         )
 
@@ -118,13 +136,13 @@ def expected_bytes(scenario: Scenario, keep: Keep) -> int:
             for row in rows
         )
         return manifest + a_block * len(planned_blocks(scenario))
-    a_trial = sum(
-        BYTES_A_ROW if row.hypothesis in scenario.hypotheses else BYTES_AN_ESTIMATE for row in rows
-    )
+    tested = scenario.hypotheses.items()
+    full = {name for name, chosen in tested if chosen.endpoint in OF_PATIENTS}
+    a_trial = sum(BYTES_A_ROW if r.hypothesis in full else BYTES_A_SPARSE_ROW for r in rows)
     return manifest + a_trial * scenario.simulation.trials
 
 
-def _fits_in_memory(scenario: Scenario) -> bool:
+def fits_in_memory(scenario: Scenario) -> bool:
     """Whether the rows of all trials stay in memory."""
     trials = scenario.simulation.trials
     rows = trials * len(planned_comparisons(scenario))
@@ -141,7 +159,7 @@ def work_on(
     if manifest is not None and manifest.keep == SUMMARY:
         keeper = KeepSummary(scenario, manifest)
     else:
-        fits = _fits_in_memory(scenario)
+        fits = fits_in_memory(scenario)
         quantiles: Quantiles = "exact" if fits else "binned"
         keeper = KeepRows(scenario, quantiles if reports else None, fits and reports, manifest)
     progression = None if manifest is None else manifest.progression_hazards()
@@ -186,3 +204,29 @@ def result_of(
         twins=tuple(twins(scenario, table)),
         blocks=rows,
     )
+
+
+def judged_again(scenario: Scenario, statistics: Statistics) -> Result:
+    """Result of a scenario from the statistics of another that differs in its design alone.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        With the data hash, trials and seed that the statistics were simulated with.
+    statistics : Statistics
+        Of all its trials.
+
+    Returns
+    -------
+    Result
+        The same, to the bit, as that of a run of its own.
+    """
+    keeper = KeepRows(scenario, "exact", in_memory=True)
+
+    def kept(block: Block) -> Kept:
+        columns = statistics._asdict().items()
+        part = {name: column[block.start : block.stop] for name, column in columns}
+        return keeper.keep(block, Statistics(**part))
+
+    blocks = planned_blocks(scenario)
+    return result_of(scenario, blocks, ((block, kept(block)) for block in blocks))

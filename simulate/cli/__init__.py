@@ -22,6 +22,7 @@ from simulate.cli.design import design
 from simulate.cli.folders import merge, show, status, verify
 from simulate.cli.replay import replay
 from simulate.cli.run import run
+from simulate.cli.study import study
 from simulate.cli.warmup import warmup
 
 EXIT_FAILED = 1
@@ -41,6 +42,7 @@ def cli(context: click.Context) -> None:
 COMMANDS = (
     run,
     check,
+    study,
     design,
     assurance,
     calibrate,

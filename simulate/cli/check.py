@@ -41,7 +41,18 @@ def check(file: str, overrides: Sequence[str], shapes: bool) -> None:
 
     if shapes:
         raise click.UsageError("--shapes is for evidence files")
-    print_check(load_scenario(file, overrides), open_console())
+    console = open_console()
+    scenario = load_scenario(file, overrides)
+    if scenario.study is None:
+        print_check(scenario, console)
+        return
+    from simulate.report.study import print_grid
+    from simulate.studies.grid import load_grid
+
+    # First, so that what is wrong with a cell is told alone.
+    grid = load_grid(file, overrides)
+    print_check(scenario, console)
+    print_grid(grid, console)
 
 
 def _check_evidence(file: str, overrides: Sequence[str], shapes: bool) -> None:

@@ -29,18 +29,42 @@ def say(console: Console, line: str = "", style: str = "") -> None:
 
 def print_columns(console: Console, labels: Sequence[str], columns: Sequence[Column]) -> None:
     """Print rows of figures, in as many tables below each other as the width asks for."""
-    label_width = _width(labels)
-    for number, part in enumerate(_parts(columns, console.width - label_width)):
+    print_rows(console, [Column("", list(labels))], columns)
+
+
+def print_rows(
+    console: Console,
+    heads: Sequence[Column],
+    columns: Sequence[Column],
+    styles: Sequence[str] = (),
+) -> None:
+    """Print rows of figures behind columns that say what they are of.
+
+    Parameters
+    ----------
+    console : Console
+        Where to.
+    heads, columns : sequence of Column
+        The former are repeated in each of the tables below each other that the width asks for.
+    styles : sequence of str, optional
+        Style of each row.
+    """
+    head_width = sum(_width([head.heading, *head.cells]) for head in heads)
+    head_width += GAP * (len(heads) - 1)
+    for number, part in enumerate(_parts(columns, console.width - head_width)):
         if number > 0:
             say(console)
         table = new_table()
-        table.add_column("", overflow="fold")
+        for head in heads:
+            table.add_column(plain(head.heading), overflow="fold")
         for column in part:
             table.add_column(plain(column.heading), justify="right", no_wrap=True)
-        for row, label in enumerate(labels):
+        for row in range(len(heads[0].cells)):
             cells = [column.cells[row] for column in part]
             if any(cells):
-                table.add_row(plain(label), *map(plain, cells))
+                named = [head.cells[row] for head in heads]
+                style = styles[row] if styles else ""
+                table.add_row(*map(plain, (*named, *cells)), style=style)
         console.print(table)
 
 

@@ -200,7 +200,7 @@ def compare_folders(folder_a: RunFolder, folder_b: RunFolder) -> PairedRuns:
             settings_that_differ(folder_a.manifest.scenario, folder_b.manifest.scenario)
         ),
         unpaired=(*_only_in("a", a, b), *_only_in("b", b, a)),
-        differences=tuple(_difference(figure, found, is_same) for figure, found in pairs.items()),
+        differences=tuple(difference_of(figure, found, is_same) for figure, found in pairs.items()),
         rejections=tuple(
             Rejections(*figure, *counts)
             for figure, found in pairs.items()
@@ -257,15 +257,15 @@ def _unclustered(found: AnyPairs) -> Pairs:
     return found.pairs if isinstance(found, ClusteredPairs) else found
 
 
-def _n_clusters(a: Side, b: Side) -> int:
+def n_clusters_of(a: Scenario, b: Scenario) -> int:
     """Number of clusters of trials that share no truth with another cluster; 0 for trials alone."""
-    members = [n_members(side.scenario) for side in (a, b)]
+    members = [n_members(scenario) for scenario in (a, b)]
     return math.gcd(*(n for n in members if n > 1))
 
 
 def _pairs_by_block(a: Side, b: Side) -> Iterator[dict[Figure, AnyPairs]]:
     """Pairs of the trials that both have, block by block."""
-    n_clusters = _n_clusters(a, b)
+    n_clusters = n_clusters_of(a.scenario, b.scenario)
     # Blocks start at the same trials; the shorter run ends with the last one.
     blocks = list(zip(a.folder.planned(), b.folder.planned(), strict=False))
     present_a, present_b = a.folder.present(), b.folder.present()
@@ -300,8 +300,8 @@ def _read(folder: RunFolder, data: bytes, n_trials: int) -> Statistics:
     return Statistics(**{name: column[:n_trials] for name, column in statistics._asdict().items()})
 
 
-def _difference(figure: Figure, pairs: AnyPairs, is_same: bool) -> Difference:
-    """Row of a figure."""
+def difference_of(figure: Figure, pairs: AnyPairs, is_same: bool) -> Difference:
+    """Row of a figure; ``is_same`` if both runs are of one scenario and design."""
     a, b, difference, correlation = pairs.estimates()
     # Trials of one scenario and one seed cannot differ, however few they are.
     mcse = 0.0 if is_same and difference.n_trials > 0 else difference.mcse

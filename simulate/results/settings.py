@@ -51,7 +51,8 @@ def settings_that_differ(a: dict[str, Any], b: dict[str, Any]) -> list[Setting]:
 def _simulated(scenario: dict[str, Any]) -> dict[str, Any]:
     """Leave out how much is simulated, but for the number of truths, and what is not."""
     members = {k: v for k, v in scenario.get("simulation", {}).items() if k == "members"}
-    return {k: v for k, v in scenario.items() if k != "plug_in"} | {"simulation": members}
+    kept = {k: v for k, v in scenario.items() if k not in {"plug_in", "study"}}
+    return kept | {"simulation": members}
 
 
 def _differences(a: Any, b: Any, path: Path) -> Iterator[Setting]:

@@ -18,6 +18,9 @@ from simulate.runner.files import TEMPORARY_PREFIX, locked, remove_temporaries, 
 from simulate.runner.manifest import Manifest, read_manifest
 
 MANIFEST = "manifest.json"
+# Of a folder that holds a run folder a cell.
+STUDY_MANIFEST = "study.json"
+STUDY_CELLS = "cells"
 BLOCK_NAME = re.compile(r"trials-(\d{11})-(\d{11})-([0-9a-f]{16})\.parquet")
 # What must be equal to go on in a folder, and how to say it.
 SAME = {
@@ -112,7 +115,7 @@ class RunFolder:
         try:
             write_whole(file, data)
         except OSError as error:
-            raise _unwritable(file, error) from None
+            raise unwritable(file, error) from None
         return file
 
     def set_aside(self, file: Path) -> Path:
@@ -132,7 +135,7 @@ class RunFolder:
             with contextlib.suppress(FileNotFoundError):
                 _move(file, place)
         except OSError as error:
-            raise _unwritable(self.rejected, error) from None
+            raise unwritable(self.rejected, error) from None
         return place
 
     def tidy(self) -> list[Path]:
@@ -210,6 +213,9 @@ def open_folder(path: Path) -> RunFolder:
     try:
         data = (path / MANIFEST).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
+        if (path / STUDY_MANIFEST).exists():
+            remedy = f"each of its cells, in {path / STUDY_CELLS}, has a run folder"
+            raise RefusedError(f"{path}: is the folder of a study; {remedy}") from None
         raise RefusedError(f"{path}: is no run folder: it has no {MANIFEST}") from None
     except OSError as error:
         raise StoreError(f"{path / MANIFEST}: cannot be read: {error.strerror}") from None
@@ -247,7 +253,7 @@ def start_folder(path: Path, manifest: Manifest) -> tuple[RunFolder, list[str]]:
         with locked(path):
             return _start(path, manifest)
     except OSError as error:
-        raise _unwritable(path, error) from None
+        raise unwritable(path, error) from None
 
 
 def _start(path: Path, manifest: Manifest) -> tuple[RunFolder, list[str]]:
@@ -257,7 +263,7 @@ def _start(path: Path, manifest: Manifest) -> tuple[RunFolder, list[str]]:
         _write_manifest(folder)
         return folder, []
     there = open_folder(path).manifest
-    _refuse_other(path, there, manifest)
+    refuse_other(path, there, manifest)
     changes = []
     if there.trials != manifest.trials:
         changes.append(f"extended from {there.trials:,} to {manifest.trials:,} trials")
@@ -288,7 +294,7 @@ def has_manifest(path: Path) -> bool:
     try:
         return (path / MANIFEST).exists()
     except OSError as error:
-        raise _unwritable(path, error) from None
+        raise unwritable(path, error) from None
 
 
 def _make(path: Path) -> None:
@@ -299,7 +305,7 @@ def _make(path: Path) -> None:
     except FileExistsError:
         raise RefusedError(f"{path}: is a file, not a folder; give another --out") from None
     except OSError as error:
-        raise _unwritable(path, error) from None
+        raise unwritable(path, error) from None
     # Another run may have written the manifest by now.
     if others and not has_manifest(path):
         raise RefusedError(
@@ -313,11 +319,24 @@ def _write_manifest(folder: RunFolder) -> None:
     try:
         write_whole(file, folder.manifest.to_bytes())
     except OSError as error:
-        raise _unwritable(file, error) from None
+        raise unwritable(file, error) from None
 
 
-def _refuse_other(path: Path, there: Manifest, wanted: Manifest) -> None:
-    """Refuse to go on with another run, with both values."""
+def refuse_other(path: Path, there: Manifest, wanted: Manifest) -> None:
+    """Refuse to go on with another run, with both values.
+
+    Parameters
+    ----------
+    path : Path
+        The folder, for the message.
+    there, wanted : Manifest
+        What it holds, and what is asked for.
+
+    Raises
+    ------
+    RefusedError
+        If one cannot go on from the other.
+    """
     different = [
         f"{words}: the folder has {getattr(there, name)}, asked for is {getattr(wanted, name)}"
         for name, words in SAME.items()
@@ -376,6 +395,7 @@ def free_bytes(path: Path) -> int:
     return shutil.disk_usage(path).free
 
 
-def _unwritable(path: Path, error: OSError) -> StoreError:
+def unwritable(path: Path, error: OSError) -> StoreError:
+    """An error that says why a file or folder cannot be written."""
     remedy = "what is there is safe, and the same command goes on from it"
     return StoreError(f"{path}: cannot be written: {error.strerror}; {remedy}")

@@ -12,6 +12,7 @@ from simulate.scenario.check_looks import check_analyses
 from simulate.scenario.check_observed import check_assessments
 from simulate.scenario.check_plug_in import check_plug_ins
 from simulate.scenario.check_states import check_states
+from simulate.scenario.check_study import check_study
 from simulate.scenario.check_uncertainty import check_uncertainty
 from simulate.scenario.draft import Draft
 from simulate.scenario.models import Factor, JointPrevalence, Randomisation
@@ -43,6 +44,7 @@ def cross_checks(draft: Draft) -> Iterator[Finding]:
     yield from wrong
     if not wrong:
         yield from check_plug_ins(draft, _checks)
+    yield from check_study(draft)
 
 
 def _checks(draft: Draft) -> Iterator[Finding]:

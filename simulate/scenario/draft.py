@@ -22,6 +22,7 @@ from simulate.scenario.models import (
 from simulate.scenario.pieces import read_pieces
 from simulate.scenario.plug_in import PlugIn
 from simulate.scenario.reading import Reading
+from simulate.scenario.study import Study
 from simulate.scenario.uncertainty import DEFAULT_MEMBERS, uncertainty_of
 
 
@@ -51,6 +52,7 @@ class Draft:
     estimates: dict[str, ArmEstimate | None] | None
     stopping: Stopping | None
     plug_in: dict[str, PlugIn | None] | None
+    study: Study | None
     simulation: Simulation | None
     given: frozenset[str]
 

@@ -38,12 +38,23 @@ def load_scenario(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -
     ScenarioError
         With every problem found, in the order of the file.
     """
+    return scenario_of(read_scenario(path, overrides))
+
+
+def read_scenario(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Tables:
+    """Read the tables of a scenario file, as `load_scenario` does before it makes a scenario.
+
+    Raises
+    ------
+    ScenarioError
+        If there is no such file, or it is none of a scenario.
+    """
     tables = read_tables(path, overrides)
     if is_evidence(tables.data):
         rule = "must be a scenario: this is published evidence"
         remedy = "simulate check tells what it says"
         raise ScenarioError([Problem("", rule, "", remedy, os.fspath(path))])
-    return _build(tables)
+    return tables
 
 
 def scenario_from_dict(data: Mapping[str, Any]) -> Scenario:
@@ -64,11 +75,17 @@ def scenario_from_dict(data: Mapping[str, Any]) -> Scenario:
     ScenarioError
         With every problem found.
     """
-    return _build(tables_of(data))
+    return scenario_of(tables_of(data))
 
 
-def _build(tables: Tables) -> Scenario:
-    """Make the scenario, or raise everything that is wrong with it."""
+def scenario_of(tables: Tables) -> Scenario:
+    """Make the scenario that tables are of.
+
+    Raises
+    ------
+    ScenarioError
+        With every problem found, in the order of the file.
+    """
     reading = Reading(tables.data)
     # Data that is no tree of tables says nothing about the tables that it lacks.
     raise_findings(reading, tables.places, tables.problems if reading.findings else ())

@@ -25,6 +25,7 @@ from simulate.scenario.kinds import DropoutDistribution, EndpointDistribution
 from simulate.scenario.looks import Analysis
 from simulate.scenario.plug_in import REPLACED, PlugIn
 from simulate.scenario.states import STABLE_TO_RESPONSE, TO_DEATH, States
+from simulate.scenario.study import Study
 from simulate.scenario.tables import (
     MAX_PATIENTS,
     Name,
@@ -263,6 +264,11 @@ class Scenario(Table):
         max_length=16,
         description="Single truths that `simulate assurance` puts in the place of what is "
         "uncertain, by name.",
+    )
+    study: Study | None = Field(
+        default=None,
+        description="A grid over values of this scenario, for `simulate study`; all else leaves it "
+        "aside.",
     )
     simulation: Simulation = Field(description="How much is simulated.")
 

@@ -41,7 +41,7 @@ def apply_overrides(
                 Problem("", "must be path=value, such as accrual.patients=200", "", "", option)
             )
             continue
-        path, rule = _set(data, parts, _value(value.strip()))
+        path, rule = set_value(data, parts, _value(value.strip()))
         if rule:
             problems.append(Problem(path_text(path), rule, where=option))
         else:
@@ -59,8 +59,25 @@ def _value(text: str) -> Any:
     return parsed["value"] if len(parsed) == 1 else text
 
 
-def _set(data: PlainTable, parts: Sequence[str], value: Any) -> tuple[Path, str]:
-    """Set one value; the path reached, and the rule broken if it cannot be set."""
+def set_value(data: PlainTable, parts: Sequence[str], value: Any) -> tuple[Path, str]:
+    """Set one value in tables, in place.
+
+    Parameters
+    ----------
+    data : dict
+        The tables; those that lead to the value are made where they are missing.
+    parts : sequence of str
+        The path's parts; positions in arrays as text.
+    value : object
+        What to set.
+
+    Returns
+    -------
+    path : Path
+        The path reached.
+    rule : str
+        The rule broken if it cannot be set; empty if it was.
+    """
     table: Any = data
     path: Path = ()
     for i, part in enumerate(parts):

@@ -17,6 +17,7 @@ PlainTable = dict[str, Any]
 
 # Deeper than any scenario needs; beyond it a file is a mistake, and recursion would fail.
 MAX_DEPTH = 40
+UNKNOWN_KEY = "unknown key"
 _LONGEST_GIVEN = 60
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -207,7 +208,7 @@ class Reading:
             remedy = (
                 f"known keys: {', '.join(names)}" if meant is None else f"did you mean '{meant}'?"
             )
-            self.add(Finding((*path, key), "unknown key", toml_text(item), remedy))
+            self.add(Finding((*path, key), UNKNOWN_KEY, toml_text(item), remedy))
             if meant is not None:
                 result[meant] = self._taken(result.get(meant), item, (*path, meant), (*path, key))
         return result

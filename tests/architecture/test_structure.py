@@ -22,11 +22,18 @@ MAY_IMPORT = {
     "runner": {"engine", "design", "scenario", "errors"},
     "calibration": {"runner", "engine", "design", "scenario", "errors"},
     "results": {"runner", "engine", "design", "scenario", "errors"},
-    "report": {"results", "calibration", "runner", "engine", "design", "scenario", "errors"},
-    "api": {"report", "results", "calibration", "runner", "engine", "design", "scenario", "errors"},
-    "cli": {
-        *("api", "report", "results", "calibration", "runner", "engine", "design", "scenario"),
+    "studies": {"results", "runner", "engine", "design", "scenario", "errors"},
+    "report": {
+        *("studies", "results", "calibration", "runner", "engine", "design", "scenario"),
         "errors",
+    },
+    "api": {
+        *("report", "studies", "results", "calibration", "runner", "engine", "design", "scenario"),
+        "errors",
+    },
+    "cli": {
+        *("api", "report", "studies", "results", "calibration", "runner", "engine", "design"),
+        *("scenario", "errors"),
     },
 }
 SOURCES = sorted(PACKAGE.rglob("*.py"))
