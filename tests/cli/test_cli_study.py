@@ -123,7 +123,7 @@ def test_shards_and_then_the_table(file: Path, tmp_path: Path) -> None:
         (("--shard", "1/2", "--out", "x", "--json"), "--shard reports nothing yet"),
         (("--json", "--csv"), "--csv and --json exclude each other"),
         (("--heatmap",), "--heatmap needs --figure FILE"),
-        (("--figure", "x.pdf"), "--figure: must end in .png or .svg"),
+        (("--figure", "x.jpg"), "--figure: must end in .png, .svg or .pdf"),
         (("--out", " "), "--out needs the name of a folder"),
         (("--trials", "0"), "simulation.trials: must be a whole number from 1"),
     ],

@@ -246,8 +246,8 @@ def test_equal_studies_give_equal_pictures(ratios: Study, tmp_path: Path) -> Non
 
 def test_pictures_that_cannot_be_drawn_are_refused_before(tmp_path: Path, ratios: Study) -> None:
     grid = load_grid(axes(ratio=RATIO))
-    with pytest.raises(ScenarioError, match=r"--figure: must end in \.png or \.svg"):
-        check(grid, str(tmp_path / "study.pdf"))
+    with pytest.raises(ScenarioError, match=r"--figure: must end in \.png, \.svg or \.pdf"):
+        check(grid, str(tmp_path / "study.jpg"))
     with pytest.raises(ScenarioError, match=r"--heatmap: study\.axes: needs two axes"):
         check(grid, str(tmp_path / "study.png"), heatmap=True)
     many = {"path": "accrual.patients", "values": list(range(30, 60))}
