@@ -8,14 +8,13 @@ from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulate.engine.arrays import STATUS_LOOK_SKIPPED, Statistics
 from simulate.report.contents import counted_name, failure_label, with_error
 from simulate.report.figure import LINE, REJECTED_COLOR, bar_edges, check_drawable
 from simulate.report.pictures import check_path, picture
 from simulate.report.words import analysis_name, arm_name, endpoint_name, trigger_text
 from simulate.results.characteristics import LOOK_QUANTILES
-from simulate.results.decisions import decide
 from simulate.results.estimates import Estimate, WholeMoments
 from simulate.results.quantiles import Bins, FloatArray, Values
 from simulate.results.result import Result
@@ -121,8 +120,13 @@ def _caption(result: Result) -> Iterator[str]:
         "marks on top: 5 to 95% of the trials, median (bar), mean (diamond); Monte Carlo standard "
         "errors in brackets; bars leave out the outermost 0.1% of the trials"
     )
-    if len(result.scenario.analyses) > 1:
+    if _may_stop(result.scenario):
         yield "trials that had stopped before a look are in: as if all went on"
+
+
+def _may_stop(scenario: Scenario) -> bool:
+    """Whether trials may stop before one of their looks."""
+    return len(scenario.analyses) > 1 and scenario.stopping.rejected != "never"
 
 
 def _looks(scenario: Scenario) -> list[_Look]:
@@ -142,10 +146,12 @@ def _looks(scenario: Scenario) -> list[_Look]:
 def _draw_months(result: Result, look: _Look, axes: Axes) -> None:
     """Histogram of the calendar month of a look, beside what a closed form expects."""
     scenario = result.scenario
-    trigger = trigger_text(scenario.analyses[look.analysis].trigger)
-    title = f"{analysis_name(scenario, look.analysis)}: {trigger}"
-    lines = [textwrap.fill(text, TITLE_WIDTH) for text in (title, _reached_text(result, look))]
-    axes.set_title("\n".join(lines), fontsize=9)
+    title = (
+        analysis_name(scenario, look.analysis),
+        trigger_text(scenario.analyses[look.analysis].trigger),
+        _reached_text(result, look),
+    )
+    axes.set_title("\n".join(textwrap.fill(line, TITLE_WIDTH) for line in title), fontsize=9)
     name, at = look.hypothesis, look.analysis
     mean, deviation = (result.estimate(f"look_time_{m}", name, at) for m in ("mean", "sd"))
     if mean.n_trials == 0:
@@ -174,10 +180,9 @@ def _reached_text(result: Result, look: _Look) -> str:
     missed = with_error(reached._replace(value=1.0 - reached.value))
     if reached.value == 1.0:
         texts = ["reached in all trials"]
-    elif len(result.scenario.analyses) > 1:
-        texts = [f"not reached (stopped before, or not held) in {missed} of the trials"]
     else:
-        texts = [f"not reached in {missed} of the trials"]
+        why = " (stopped before, or not held)" if _may_stop(result.scenario) else ""
+        texts = [f"not reached{why} in {missed} of the trials"]
     for measure in ("look_skipped", "target_not_reached"):
         if share(measure).value > 0.0:
             label = failure_label(result.scenario, look.hypothesis, measure)
@@ -215,25 +220,9 @@ def _draw_events(result: Result, look: _Look, axes: Axes) -> None:
         _say("no trial has this look", axes)
         return
     if result.statistics is None:
-        means = (
-            f"{label}: mean {_mean(result, look, part)}" for label, part in _arms(result, look)
-        )
-        rule = "the trials are not in memory, so their distribution is not known: keep rows, of at "
-        limit = "most 1,000,000 trials or 4,000,000 rows"
-        _say("\n".join([*means, "", textwrap.fill(rule + limit, TITLE_WIDTH)]), axes)
+        _say("\n".join(_means(result, look)), axes)
         return
-    fixed, parts = [], []
-    counts = _counts(result, look)
-    for (label, part), (color, dashes) in zip(_arms(result, look), STYLES, strict=False):
-        numbers = counts["experimental"] + counts["control"] if part == "" else counts[part]
-        if numbers.min() == numbers.max():
-            fixed.append(f"{label}: {numbers[0]:,} in every trial")
-            continue
-        closed = _closed_form(result, look, f"events_{part}_mean")
-        quantiles = Values.of(numbers).quantiles(QUANTILES)
-        mean = WholeMoments.of(numbers).mean()
-        bins = Bins.of(numbers, 1.0)
-        parts.append(_Part(f"{label}: {closed}", bins, mean, quantiles, (1, 0), color, dashes))
+    fixed, parts = _event_parts(result, look, result.statistics)
     if not parts:
         _say("\n".join(fixed), axes)
         return
@@ -244,33 +233,52 @@ def _draw_events(result: Result, look: _Look, axes: Axes) -> None:
     _finish(f"number of {counted} ({endpoint})", axes)
 
 
-def _arms(result: Result, look: _Look) -> Iterator[tuple[str, str]]:
-    """Names of the arms of a look and of both, each with its part of the name of a quantity."""
+def _counted(result: Result, look: _Look) -> Iterator[tuple[str, str]]:
+    """Names of the arms of a look and of both, each with the quantity that counts its events."""
     arms = result.scenario.hypotheses[look.hypothesis].arms.names
-    for arm, part in zip(arms, ("experimental", "control"), strict=False):
-        yield arm_name(result.scenario, arm), part
+    for arm, quantity in zip(arms, ("events_experimental", "events_control"), strict=False):
+        yield arm_name(result.scenario, arm), quantity
     if len(arms) > 1:
-        yield "both arms", ""
+        yield "both arms", "events"
 
 
-def _mean(result: Result, look: _Look, part: str) -> str:
-    """Mean number of events of an arm, or of both."""
-    measure = f"events_{part}_mean" if part else "events_mean"
-    return with_error(result.estimate(measure, look.hypothesis, look.analysis), 1)
+def _means(result: Result, look: _Look) -> Iterator[str]:
+    """Mean numbers of events, and why their distribution is not drawn."""
+    for label, quantity in _counted(result, look):
+        mean = result.estimate(f"{quantity}_mean", look.hypothesis, look.analysis)
+        yield f"{label}: mean {with_error(mean, 1)}"
+    yield ""
+    yield textwrap.fill(
+        "the distribution is not known, for the trials are not in memory: use --keep rows and at "
+        "most 1,000,000 trials or 4,000,000 rows",
+        TITLE_WIDTH,
+    )
 
 
-def _counts(result: Result, look: _Look) -> dict[str, NDArray[np.int32]]:
-    """Numbers of events by arm, (n_trials that have the look,)."""
-    statistics = result.statistics
-    if statistics is None:
-        raise ValueError("the trials are not in memory")
+def _event_parts(
+    result: Result, look: _Look, statistics: Statistics
+) -> tuple[list[str], list[_Part]]:
+    """Numbers of events that are the same in every trial, in words, and the others."""
     rows = [(c.hypothesis, c.analysis) for c in planned_comparisons(result.scenario)]
     row = rows.index((look.hypothesis, look.analysis))
-    exists = decide(result.scenario, statistics).exists[:, row]
-    return {
-        "experimental": statistics.events_experimental[exists, row],
-        "control": statistics.events_control[exists, row],
-    }
+    exists = (statistics.status[:, row] & STATUS_LOOK_SKIPPED) == 0
+    experimental = statistics.events_experimental[exists, row]
+    control = statistics.events_control[exists, row]
+    numbers = {"events_experimental": experimental, "events_control": control}
+    numbers["events"] = experimental + control
+    fixed, parts = [], []
+    for (label, quantity), style in zip(_counted(result, look), STYLES, strict=False):
+        counts = numbers[quantity]
+        if counts.min() == counts.max():
+            fixed.append(f"{label}: {counts[0]:,} in every trial")
+            continue
+        closed = _closed_form(result, look, f"{quantity}_mean")
+        mean = WholeMoments.of(counts).mean()
+        quantiles = Values.of(counts).quantiles(QUANTILES)
+        parts.append(
+            _Part(f"{label}: {closed}", Bins.of(counts, 1.0), mean, quantiles, (1, 0), *style)
+        )
+    return fixed, parts
 
 
 def _draw_parts(parts: Sequence[_Part], shift: float, axes: Axes) -> None:

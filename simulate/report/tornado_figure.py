@@ -33,8 +33,8 @@ NAME_WIDTH = 30
 PANEL_WIDTH = 5.9
 LETTER = 0.062
 FONT_SIZE = 7.5
-# Of bars without any width something is to be seen, too.
-LEAST_SPAN = 0.02
+# So that differences of no importance do not fill the picture.
+LEAST_SPAN = 0.1
 
 
 class _End(NamedTuple):
@@ -43,6 +43,11 @@ class _End(NamedTuple):
     cell: Cell
     power: float
     difference: Estimate | None
+
+    @property
+    def half_width(self) -> float:
+        """Half of the 95% Monte Carlo interval of the difference; the reference has none."""
+        return 0.0 if self.difference is None else CONFIDENCE_Z * self.difference.mcse
 
 
 class _Bar(NamedTuple):
@@ -56,6 +61,15 @@ class _Bar(NamedTuple):
     def width(self) -> float:
         """By how much the power moves."""
         return self.high.power - self.low.power
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """From where to where it goes, whiskers included."""
+        ends = (self.low, self.high)
+        return (
+            min(end.power - end.half_width for end in ends),
+            max(end.power + end.half_width for end in ends),
+        )
 
 
 def check(grid: Grid, path: str) -> None:
@@ -165,8 +179,7 @@ def _draw_panel(found: Study, reference: CellResult, hypothesis: str, axes: Axes
     panel = _Panel(found.grid.study.axes, reference.cell, hypothesis, power.value)
     bars = _bars(found, reference, hypothesis)
     for place, bar in enumerate(bars):
-        _draw_end(panel, bar.axis, bar.low, place, axes, is_low=True)
-        _draw_end(panel, bar.axis, bar.high, place, axes, is_low=False)
+        _draw_bar(panel, bar, place, axes)
     axes.axvline(power.value, color="black", linewidth=1)
     axes.set_yticks(range(len(bars)), [panel.axis_text(bar.axis) for bar in bars], fontsize=8)
     axes.set_ylim(len(bars) - 0.5, -0.5)
@@ -224,24 +237,24 @@ class _Panel(NamedTuple):
         return self.axes[axis].label or axis
 
 
-def _draw_end(panel: _Panel, axis: str, end: _End, place: int, axes: Axes, *, is_low: bool) -> None:
-    """Part of a bar on one side of the reference, its whisker and its value."""
-    color, side = (BELOW_COLOR, -1) if is_low else (ABOVE_COLOR, 1)
-    change = end.power - panel.power
-    axes.barh(place, change, left=panel.power, height=0.5, color=color, edgecolor="black")
-    half = 0.0
-    if end.difference is not None:
-        half = CONFIDENCE_Z * end.difference.mcse
-        axes.errorbar(end.power, place, xerr=half, ecolor="black", capsize=3, fmt="none")
-    axes.annotate(
-        panel.end_text(axis, end),
-        (end.power + side * half, place),
-        xytext=(side * 4, 0),
-        textcoords="offset points",
-        ha="right" if is_low else "left",
-        va="center",
-        fontsize=FONT_SIZE,
-    )
+def _draw_bar(panel: _Panel, bar: _Bar, place: int, axes: Axes) -> None:
+    """A bar in two parts, below and above the reference, with whiskers and values at its ends."""
+    for end, color in ((bar.low, BELOW_COLOR), (bar.high, ABOVE_COLOR)):
+        change = end.power - panel.power
+        axes.barh(place, change, left=panel.power, height=0.5, color=color, edgecolor="black")
+        if end.difference is not None:
+            half = end.half_width
+            axes.errorbar(end.power, place, xerr=half, ecolor="black", capsize=3, fmt="none")
+    for end, x, side in zip((bar.low, bar.high), bar.reach, (-1, 1), strict=True):
+        axes.annotate(
+            panel.end_text(bar.axis, end),
+            (x, place),
+            xytext=(4 * side, 0),
+            textcoords="offset points",
+            ha="right" if side < 0 else "left",
+            va="center",
+            fontsize=FONT_SIZE,
+        )
 
 
 def _fit(panel: _Panel, bars: Sequence[_Bar], axes: Axes) -> None:
@@ -253,10 +266,9 @@ def _fit(panel: _Panel, bars: Sequence[_Bar], axes: Axes) -> None:
         return 0.25 + LETTER * max(map(len, lines), default=0)
 
     left, right = room((b.axis, b.low) for b in bars), room((b.axis, b.high) for b in bars)
-    low = min((b.low.power for b in bars), default=panel.power)
-    high = max((b.high.power for b in bars), default=panel.power)
-    if high - low < LEAST_SPAN:
-        low, high = panel.power - LEAST_SPAN / 2.0, panel.power + LEAST_SPAN / 2.0
+    reaches = [bar.reach for bar in bars]
+    low = min([panel.power - LEAST_SPAN / 2.0, *(low for low, _ in reaches)])
+    high = max([panel.power + LEAST_SPAN / 2.0, *(high for _, high in reaches)])
     per_inch = (high - low) / max(PANEL_WIDTH - left - right, 1.0)
     axes.set_xlim(low - left * per_inch, high + right * per_inch)
     ticks = MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high)

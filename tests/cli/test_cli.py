@@ -76,6 +76,14 @@ def test_figure_is_drawn(tmp_path: Path) -> None:
         assert file.read_bytes().startswith(start)
 
 
+def test_looks_are_drawn(tmp_path: Path) -> None:
+    file = tmp_path / "looks.svg"
+    done = simulate("run", BASE, "--trials", "300", "--looks", str(file))
+    assert done.returncode == 0, done.stderr
+    assert f"drawn: {file}" in done.stderr
+    assert file.read_bytes().startswith(b"<?xml")
+
+
 def test_figure_of_equal_results_is_equal(tmp_path: Path) -> None:
     for name in ("a.svg", "b.svg"):
         simulate("run", BASE, "--trials", "300", "--figure", str(tmp_path / name), "--quiet")
@@ -126,6 +134,8 @@ def test_bare_command_prints_help() -> None:
         (("run", BASE, "--set", "nonsense"), "must be path=value"),
         (("run", BASE, "--figure", "x.jpg"), "must end in .png, .svg or .pdf"),
         (("run", BASE, "--figure", "no/such/x.png"), "must be in a folder that exists"),
+        (("run", BASE, "--looks", "x.jpg"), "--looks: must end in .png, .svg or .pdf"),
+        (("run", BASE, "--looks", "x.png", "--figure", "x.png"), "must be different files"),
         (("check", "pyproject.toml"), "pyproject.toml:"),
         (("runn", BASE), "No such command 'runn'"),
         (("run",), "Missing argument"),
