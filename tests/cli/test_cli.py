@@ -69,11 +69,19 @@ def test_set_changes_the_scenario() -> None:
 
 
 def test_figure_is_drawn(tmp_path: Path) -> None:
-    for suffix, start in ((".png", b"\x89PNG"), (".svg", b"<?xml")):
+    for suffix, start in ((".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")):
         file = tmp_path / f"result{suffix}"
         done = simulate("run", BASE, "--trials", "500", "--figure", str(file), "--quiet")
         assert done.returncode == 0, done.stderr
         assert file.read_bytes().startswith(start)
+
+
+def test_looks_are_drawn(tmp_path: Path) -> None:
+    file = tmp_path / "looks.svg"
+    done = simulate("run", BASE, "--trials", "300", "--looks", str(file))
+    assert done.returncode == 0, done.stderr
+    assert f"drawn: {file}" in done.stderr
+    assert file.read_bytes().startswith(b"<?xml")
 
 
 def test_figure_of_equal_results_is_equal(tmp_path: Path) -> None:
@@ -124,8 +132,10 @@ def test_bare_command_prints_help() -> None:
         (("run", BASE, "--set", "accrual.arrivals=poison"), "did you mean 'poisson'"),
         (("run", BASE, "--set", "accrual.patient=90"), "known keys: "),
         (("run", BASE, "--set", "nonsense"), "must be path=value"),
-        (("run", BASE, "--figure", "x.pdf"), "must end in .png or .svg"),
+        (("run", BASE, "--figure", "x.jpg"), "must end in .png, .svg or .pdf"),
         (("run", BASE, "--figure", "no/such/x.png"), "must be in a folder that exists"),
+        (("run", BASE, "--looks", "x.jpg"), "--looks: must end in .png, .svg or .pdf"),
+        (("run", BASE, "--looks", "x.png", "--figure", "x.png"), "must be different files"),
         (("check", "pyproject.toml"), "pyproject.toml:"),
         (("runn", BASE), "No such command 'runn'"),
         (("run",), "Missing argument"),

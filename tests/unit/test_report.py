@@ -31,7 +31,8 @@ from simulate.api import run
 from simulate.errors import ScenarioError, SimulateError
 from simulate.report import progress as progress_module
 from simulate.report.contents import rejection_name, with_error
-from simulate.report.figure import NOT_REJECTED_COLOR, REJECTED_COLOR, check_path, draw
+from simulate.report.figure import NOT_REJECTED_COLOR, REJECTED_COLOR, draw
+from simulate.report.pictures import check_path
 from simulate.report.progress import progress_of
 from simulate.report.text import print_check, print_result
 from simulate.report.words import describe, trigger_text
@@ -625,8 +626,8 @@ def test_narrow_and_wide_ratios_get_round_ticks(
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("figure.pdf", "must end in .png or .svg"),
-        ("figure", "must end in .png or .svg"),
+        ("figure.jpg", "must end in .png, .svg or .pdf"),
+        ("figure", "must end in .png, .svg or .pdf"),
         ("no/such/figure.png", "must be in a folder that exists"),
     ],
 )
