@@ -66,7 +66,8 @@ class _Part(NamedTuple):
         """Its mean and quantiles, with their errors."""
         digits, of_quantiles = self.digits
         quantiles = ", ".join(with_error(found, of_quantiles) for found in self.quantiles)
-        return f"{self.label}mean {with_error(self.mean, digits)}\n5, 50, 95%: {quantiles}"
+        mean = textwrap.fill(f"{self.label}mean {with_error(self.mean, digits)}", TITLE_WIDTH)
+        return f"{mean}\n5, 50, 95%: {quantiles}"
 
 
 def check(scenario: Scenario, path: str) -> None:
@@ -215,7 +216,8 @@ def _draw_events(result: Result, look: _Look, axes: Axes) -> None:
     scenario = result.scenario
     endpoint = endpoint_name(scenario, scenario.hypotheses[look.hypothesis].endpoint)
     counted = counted_name(scenario, look.hypothesis, "events")
-    axes.set_title(f"{analysis_name(scenario, look.analysis)}: {counted} ({endpoint})", fontsize=9)
+    title = f"{analysis_name(scenario, look.analysis)}: {counted} ({endpoint})"
+    axes.set_title(textwrap.fill(title, TITLE_WIDTH), fontsize=9)
     if result.estimate("events_mean", look.hypothesis, look.analysis).n_trials == 0:
         _say("no trial has this look", axes)
         return

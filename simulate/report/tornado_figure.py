@@ -192,7 +192,8 @@ def _draw_panel(found: Study, reference: CellResult, hypothesis: str, axes: Axes
         "\n".join([called, *(panel.without_bar(n) for n in panel.axes if n not in drawn)])
     )
     name = hypothesis_name(reference.scenario, hypothesis)
-    axes.set_title(f"{name}: {called} {with_error(power)} in the reference", fontsize=9)
+    title = f"{name}: {called} {with_error(power)} in the reference"
+    axes.set_title(textwrap.fill(title, TITLE_WIDTH), fontsize=9)
 
 
 class _Panel(NamedTuple):

@@ -56,7 +56,7 @@ def marks(panel: Axes) -> list[list[float]]:
 
 
 def test_months_are_those_of_the_trials_beside_the_closed_form(tmp_path: Path) -> None:
-    result = result_of("plain")
+    result = result_of("plain", 4000)
     months, _ = drawn(result, tmp_path).axes
     (outline,) = steps(months)
     shares, edges, _ = outline.get_data()
@@ -153,6 +153,7 @@ def test_looks_that_are_not_held_or_not_reached_are_told(tmp_path: Path) -> None
     assert told.startswith(f"not reached in {share} of the trials; look not held: {share}")
     shares, _, _ = steps(panel)[0].get_data()
     assert sum(shares) == pytest.approx(1.0, abs=2.0 / 600 / (1.0 - skipped.value))
+    assert marks(panel)[0][3] == result.estimate("events_experimental_mean", "test", "final").value
     never: Table = {"final": {"trigger": events(90, "skip")}}
     none = result_of("plain", 50, analyses=never, **rare)
     months, panel = drawn(none, tmp_path).axes
@@ -178,6 +179,12 @@ def test_months_of_a_look_are_drawn_once_and_equal_data_share_a_panel(tmp_path: 
         ["late: events (PFS)"],
     ]  # fmt: skip
     assert len(steps(figure.axes[5])) == 1
+    for place, look in ((0, "early"), (2, "late")):
+        months = {
+            t.twin for t in result.twins if (t.analysis, t.measure) == (look, "look_time_mean")
+        }
+        (month,) = months
+        assert legend_texts(figure.axes[place])[1] == f"closed form: {month:.2f}"
     reached = result.estimate("reached_probability", "one", "late")
     told = " ".join(figure.axes[2].get_title().splitlines()[1:])
     assert 0.1 < reached.value < 0.9
