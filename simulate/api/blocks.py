@@ -21,7 +21,7 @@ from simulate.runner.manifest import SUMMARY, new_manifest
 from simulate.runner.pack import pack
 from simulate.runner.work import BlockWork, Done
 from simulate.scenario.comparisons import planned_comparisons
-from simulate.scenario.endpoints import OS, PFS
+from simulate.scenario.endpoints import OF_PATIENTS
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import n_members
 
@@ -34,8 +34,10 @@ BYTES_A_ROW = 45
 BYTES_A_SPARSE_ROW = 20
 # Of an ensemble, in the manifest.
 BYTES_A_PARAMETER = 20
-# Measured: 7,000 to 14,000 a row of the trial and block; they depend on the spread of the looks.
+# Measured: 4,000 to 14,000 a row of the trial and block; they depend on the spread of the looks.
 BYTES_A_SUMMARY_ROW = 10_000
+# Measured: some 3,000 of estimates without a test; fewer on scans, which give few values.
+BYTES_A_SUMMARY_ESTIMATE = 3_000
 # Measured: 4 with 20 trials a member and block, fewer with fewer.
 BYTES_A_MEMBER = 4
 
@@ -126,9 +128,16 @@ def expected_bytes(scenario: Scenario, keep: Keep) -> int:
     )
     if keep == SUMMARY:
         members = n_members(scenario)
-        a_row = BYTES_A_SUMMARY_ROW + (BYTES_A_MEMBER * members if members > 1 else 0)
-        return manifest + a_row * len(planned_blocks(scenario)) * len(rows)
-    full = {name for name, chosen in scenario.hypotheses.items() if chosen.endpoint in {PFS, OS}}
+        of_members = (BYTES_A_MEMBER * members if members > 1 else 0) * len(rows)
+        a_block = of_members + sum(
+            BYTES_A_SUMMARY_ROW
+            if row.hypothesis in scenario.hypotheses
+            else BYTES_A_SUMMARY_ESTIMATE
+            for row in rows
+        )
+        return manifest + a_block * len(planned_blocks(scenario))
+    tested = scenario.hypotheses.items()
+    full = {name for name, chosen in tested if chosen.endpoint in OF_PATIENTS}
     a_trial = sum(BYTES_A_ROW if r.hypothesis in full else BYTES_A_SPARSE_ROW for r in rows)
     return manifest + a_trial * scenario.simulation.trials
 

@@ -18,7 +18,14 @@ from simulate.results.kaplan_meier import BoolArray, FloatArray, IntArray
 from simulate.results.replayed import Cut, cut_patients
 from simulate.runner.cohorts import MadeCohort, made_cohorts
 from simulate.runner.pack import endpoint_numbers, pack
-from simulate.scenario.endpoints import DISEASE_CONTROL, OS, PFS, RESPONSE
+from simulate.scenario.endpoints import (
+    DISEASE_CONTROL,
+    OS,
+    PFS,
+    PFS_INVESTIGATOR,
+    RESPONSE,
+    RESPONSE_INVESTIGATOR,
+)
 from simulate.scenario.models import MOST_TRIALS, Scenario
 from simulate.scenario.resolve import is_assessed, strata_cells
 
@@ -90,6 +97,11 @@ class Cohort:
         return self._event(PFS)
 
     @property
+    def pfs_investigator(self) -> FloatArray:
+        """Months from randomisation to progression by the investigator, or death."""
+        return self._event(PFS_INVESTIGATOR)
+
+    @property
     def os(self) -> FloatArray:
         """Months from randomisation to death."""
         return self._event(OS)
@@ -126,9 +138,11 @@ class Cohort:
     def binary(self) -> dict[str, BoolArray]:
         """Who has each of the binary endpoints beside response, by its name.
 
-        Among them disease control, where a hypothesis or an estimate is about it.
+        Among them disease control, where a hypothesis or an estimate is about it, and response by
+        the investigator, where there is one.
         """
-        observed = [name for name in (DISEASE_CONTROL,) if name in self._rows]
+        possible = (DISEASE_CONTROL, RESPONSE_INVESTIGATOR)
+        observed = [name for name in possible if name in self._rows]
         names = [*observed, *self.scenario.binary_endpoints]
         return {name: _read_only(np.isfinite(self._event(name))) for name in names}
 

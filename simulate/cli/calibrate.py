@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Then fit N data sets simulated from the ensemble, and show what intervals cover.",
 )
-@click.option("--figure", type=click.Path(), help="Draw the fit into this PNG or SVG file.")
+@click.option("--figure", type=click.Path(), help="Draw the fit into this PNG, SVG or PDF.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
 def calibrate(
@@ -57,7 +57,6 @@ def calibrate(
 
     from simulate import api
     from simulate.calibration.calibrate import n_replicates
-    from simulate.report import figure as drawing
     from simulate.report.calibration import (
         calibration_json,
         print_calibration,
@@ -65,6 +64,7 @@ def calibrate(
         recovery_json,
     )
     from simulate.report.calibration_figure import draw_calibration
+    from simulate.report.pictures import check_path
     from simulate.report.progress import progress_of
 
     evidence = api.load_evidence(file, overrides)
@@ -72,7 +72,7 @@ def calibrate(
     check_target(target)
     check_coverage(coverage)
     if figure is not None:
-        drawing.check_path(figure)
+        check_path(figure)
     stderr = open_console(stderr=True, quiet=quiet)
     try:
         compile_engine(stderr)

@@ -165,3 +165,19 @@ def logs_on(stderr: Console) -> None:
     log = logging.getLogger("simulate")
     log.handlers = [ToConsole()]
     log.propagate = False
+
+
+def check_pictures(**files: str | None) -> None:
+    """Refuse two pictures in one file: the second would replace the first."""
+    from pathlib import Path
+
+    given = {f"--{option}": Path(file).resolve() for option, file in files.items() if file}
+    if len(set(given.values())) < len(given):
+        raise click.UsageError(f"{' and '.join(given)} must be different files")
+
+
+def print_drawn(stderr: Console, *files: str | None) -> None:
+    """Say which pictures were drawn."""
+    for file in files:
+        if file is not None:
+            stderr.print(f"drawn: {file}", soft_wrap=True)

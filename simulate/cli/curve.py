@@ -16,6 +16,7 @@ from simulate.cli.common import (
     logs_on,
     open_console,
     options_named,
+    print_drawn,
     print_json,
     set_option,
 )
@@ -45,7 +46,7 @@ ROUNDING = 1e-9
 @click.option("--seed", type=WHOLE, help="Seed, instead of the scenario's.")
 @click.option("--workers", type=WHOLE, help="Processes; default: one a core.")
 @set_option
-@click.option("--figure", type=click.Path(), help="Draw the curve into this PNG or SVG file.")
+@click.option("--figure", type=click.Path(), help="Draw the curve into this PNG, SVG or PDF file.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print all values as CSV, nothing else.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
@@ -74,11 +75,12 @@ def curve(
     """
     from simulate import api
     from simulate.report import curve_figure as drawing
+    from simulate.report.pictures import check_path
     from simulate.report.progress import progress_of
 
     check_formats(as_csv, as_json)
     if figure is not None:
-        drawing.check_path(figure)
+        check_path(figure)
     chosen = _values(values, low, high, step)
     stderr = open_console(stderr=True, quiet=quiet)
     logs_on(stderr)
@@ -113,8 +115,7 @@ def curve(
     if figure is not None:
         drawing.draw_curve(found, figure)
     stderr.print(f"{n_trials:,} trials in {seconds:.1f} s ({n_trials / seconds:,.0f} a second)")
-    if figure is not None:
-        stderr.print(f"drawn: {figure}")
+    print_drawn(stderr, figure)
 
 
 def _values(

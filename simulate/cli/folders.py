@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simulate.cli.common import WHOLE, compile_engine, open_console, print_json
+from simulate.cli.common import (
+    WHOLE,
+    check_pictures,
+    compile_engine,
+    open_console,
+    print_drawn,
+    print_json,
+)
 from simulate.runner.files import size_in_words
 
 if TYPE_CHECKING:
@@ -80,7 +87,12 @@ def status(context: click.Context, folder: Path, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--partial", is_flag=True, help="Take the blocks there are though some are missing.")
 @click.option("--workers", type=WHOLE, help="Processes; default: one a core.")
-@click.option("--figure", type=click.Path(), help="Draw the result into this PNG or SVG file.")
+@click.option("--figure", type=click.Path(), help="Draw the result into this PNG, SVG or PDF.")
+@click.option(
+    "--looks",
+    type=click.Path(),
+    help="Draw months of looks and numbers of events into this PNG, SVG or PDF.",
+)
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
 def show(
     folder: Path,
@@ -89,17 +101,23 @@ def show(
     partial: bool,
     workers: int | None,
     figure: str | None,
+    looks: str | None,
     quiet: bool,
 ) -> None:
     """Print the operating characteristics of the run folder DIR."""
     from simulate import api
     from simulate.report import figure as drawing
+    from simulate.report import looks_figure
+    from simulate.report.pictures import check_path
     from simulate.report.progress import progress_of
     from simulate.runner.folder import open_folder
 
+    check_pictures(figure=figure, looks=looks)
     if figure is not None:
-        drawing.check_path(figure)
+        check_path(figure)
         drawing.check_drawable(open_folder(folder).manifest.to_scenario())
+    if looks is not None:
+        looks_figure.check(open_folder(folder).manifest.to_scenario(), looks)
     stderr = open_console(stderr=True, quiet=quiet)
     with progress_of(open_folder(folder).manifest.trials, stderr) as progress:
         result = api.load_run(folder, partial=partial, workers=workers, progress=progress)
@@ -115,7 +133,9 @@ def show(
         click.echo(to_csv(result) if form == "csv" else to_markdown(result), nl=False)
     if figure is not None:
         drawing.draw(result, figure)
-        stderr.print(f"drawn: {figure}")
+    if looks is not None:
+        looks_figure.draw_looks(result, looks)
+    print_drawn(stderr, figure, looks)
 
 
 @click.command()

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     metavar="PATH",
     help="Write the patients into this CSV file; - prints them.",
 )
-@click.option("--figure", type=click.Path(), help="Draw the survival curves into this PNG or SVG.")
+@click.option(
+    "--figure", type=click.Path(), help="Draw the survival curves into this PNG, SVG or PDF."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
 def replay(
     file: str,
@@ -49,9 +51,9 @@ def replay(
     """Make one trial of FILE again: its looks, its patients, its survival curves."""
     from simulate import api
     from simulate.errors import Problem, ScenarioError
-    from simulate.report import figure as drawing
     from simulate.report import kaplan_meier
     from simulate.report import replay as report
+    from simulate.report.pictures import check_path
     from simulate.results.replayed import replay_trial
 
     scenario = api.with_simulation(api.load_scenario(file, overrides), None, seed)
@@ -62,7 +64,7 @@ def replay(
     if csv_path is not None:
         report.check_csv_path(csv_path)
     if figure is not None:
-        drawing.check_path(figure)
+        check_path(figure)
     stderr = open_console(stderr=True)
     compile_engine(stderr)
     replayed = replay_trial(scenario, trial)

@@ -10,11 +10,13 @@ import click
 from simulate.cli.common import (
     WHOLE,
     InterruptedRun,
+    check_pictures,
     compile_engine,
     file_argument,
     logs_on,
     open_console,
     options_named,
+    print_drawn,
     print_json,
     set_option,
 )
@@ -87,7 +89,12 @@ class ShardNumber(click.ParamType["Shard"]):
     metavar="ADDRESS",
     help='A dask scheduler, or "local" for dask workers here; needs the extra dask.',
 )
-@click.option("--figure", type=click.Path(), help="Draw the result into this PNG or SVG file.")
+@click.option("--figure", type=click.Path(), help="Draw the result into this PNG, SVG or PDF.")
+@click.option(
+    "--looks",
+    type=click.Path(),
+    help="Draw months of looks and numbers of events into this PNG, SVG or PDF.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
 def run(
@@ -102,6 +109,7 @@ def run(
     shard: Shard | None,
     cluster: str | None,
     figure: str | None,
+    looks: str | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -112,16 +120,21 @@ def run(
     """
     from simulate import api
     from simulate.report import figure as drawing
+    from simulate.report import looks_figure
+    from simulate.report.pictures import check_path
     from simulate.report.progress import progress_of
 
-    _check_options(out, keep, shard, figure, as_json)
+    check_pictures(figure=figure, looks=looks)
+    _check_options(out, keep, shard, (figure, looks), as_json)
     scenario = api.load_scenario(file, overrides)
     if until_mcse is not None:
         trials = _most_trials(scenario, trials, until_mcse, shard)
     scenario = api.with_simulation(scenario, trials, seed)
     if figure is not None:
-        drawing.check_path(figure)
+        check_path(figure)
         drawing.check_drawable(scenario)
+    if looks is not None:
+        looks_figure.check(scenario, looks)
     stderr = open_console(stderr=True, quiet=quiet)
     logs_on(stderr)
     if out is not None:
@@ -164,25 +177,30 @@ def run(
         print_result(result, open_console())
     if figure is not None:
         drawing.draw(result, figure)
+    if looks is not None:
+        looks_figure.draw_looks(result, looks)
     _print_end(counts, seconds, out, stderr)
     if until_mcse is not None:
         stderr.print(_until_text(result, until_mcse), soft_wrap=True)
-    if figure is not None:
-        stderr.print(f"drawn: {figure}")
+    print_drawn(stderr, figure, looks)
 
 
 def _check_options(
-    out: str | None, keep: str, shard: Shard | None, figure: str | None, as_json: bool
+    out: str | None,
+    keep: str,
+    shard: Shard | None,
+    pictures: tuple[str | None, str | None],
+    as_json: bool,
 ) -> None:
     """Refuse options that do not go together."""
     if out is not None and not out.strip():
         raise click.UsageError("--out needs the name of a folder (given: an empty one)")
     if out is None and (shard is not None or keep != "rows"):
         raise click.UsageError(f"--{'keep' if shard is None else 'shard'} needs --out DIR")
-    if shard is not None and (figure is not None or as_json):
+    if shard is not None and (pictures != (None, None) or as_json):
         raise click.UsageError(
-            "--shard reports nothing yet: use simulate show DIR --json or --figure when all are "
-            "done"
+            "--shard reports nothing yet: use simulate show DIR --json, --figure or --looks when "
+            "all are done"
         )
 
 

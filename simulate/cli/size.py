@@ -14,6 +14,7 @@ from simulate.cli.common import (
     logs_on,
     open_console,
     options_named,
+    print_drawn,
     print_json,
     set_option,
 )
@@ -66,7 +67,7 @@ scale_option = click.option(
 @click.option("--seed", type=WHOLE, help="Seed, instead of the scenario's.")
 @click.option("--workers", type=WHOLE, help="Processes; default: one a core.")
 @set_option
-@click.option("--figure", type=click.Path(), help="Draw the search into this PNG or SVG file.")
+@click.option("--figure", type=click.Path(), help="Draw the search into this PNG, SVG or PDF file.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print all points as CSV, nothing else.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
@@ -95,10 +96,11 @@ def size(
     """
     from simulate import api
     from simulate.report import curve_figure as drawing
+    from simulate.report.pictures import check_path
 
     check_formats(as_csv, as_json)
     if figure is not None:
-        drawing.check_path(figure)
+        check_path(figure)
     stderr = open_console(stderr=True, quiet=quiet)
     logs_on(stderr)
     compile_engine(stderr)
@@ -134,8 +136,7 @@ def size(
         drawing.draw_size(found, figure)
     n = found.n_trials
     stderr.print(f"{n:,} trials in {seconds:.1f} s ({n / seconds:,.0f} a second)")
-    if figure is not None:
-        stderr.print(f"drawn: {figure}")
+    print_drawn(stderr, figure)
 
 
 def check_formats(as_csv: bool, as_json: bool) -> None:

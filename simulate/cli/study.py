@@ -10,10 +10,12 @@ import click
 from simulate.cli.common import (
     WHOLE,
     InterruptedRun,
+    check_pictures,
     compile_engine,
     file_argument,
     logs_on,
     open_console,
+    print_drawn,
     print_json,
     set_option,
 )
@@ -56,7 +58,12 @@ if TYPE_CHECKING:
     help='A dask scheduler, or "local" for dask workers here; needs the extra dask.',
 )
 @click.option("--max-cells", type=WHOLE, metavar="N", help="Allow so many cells; default: 1,000.")
-@click.option("--figure", type=click.Path(), help="Draw the power into this PNG or SVG file.")
+@click.option("--figure", type=click.Path(), help="Draw the power into this PNG, SVG or PDF.")
+@click.option(
+    "--tornado",
+    type=click.Path(),
+    help="Draw how far each axis alone moves the power into this PNG, SVG or PDF.",
+)
 @click.option("--heatmap", is_flag=True, help="Draw a heat map of the two first axes only.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print the whole table as CSV, nothing else.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
@@ -73,6 +80,7 @@ def study(
     cluster: str | None,
     max_cells: int | None,
     figure: str | None,
+    tornado: str | None,
     heatmap: bool,
     as_csv: bool,
     as_json: bool,
@@ -84,15 +92,18 @@ def study(
     same seed and so the same patients. All are checked before any is simulated.
     """
     from simulate import api
-    from simulate.report import study_figure as drawing
+    from simulate.report import study_figure, tornado_figure
     from simulate.report.progress import progress_of
     from simulate.studies.grid import MOST_CELLS
 
-    _check_options(out, keep, shard, figure, heatmap, (as_csv, as_json))
+    check_pictures(figure=figure, tornado=tornado)
+    _check_options(out, keep, shard, (figure, tornado), heatmap, (as_csv, as_json))
     most_cells = MOST_CELLS if max_cells is None else max_cells
     grid = api.planned_grid(file, overrides, trials, seed, most_cells)
     if figure is not None:
-        drawing.check(grid, figure, heatmap=heatmap)
+        study_figure.check(grid, figure, heatmap=heatmap)
+    if tornado is not None:
+        tornado_figure.check(grid, tornado)
     stderr = open_console(stderr=True, quiet=quiet)
     logs_on(stderr)
     counts = api.Counts()
@@ -127,17 +138,18 @@ def study(
 
         print_study(found, open_console())
     if figure is not None:
-        drawing.draw_study(found, figure, heatmap=heatmap)
+        study_figure.draw_study(found, figure, heatmap=heatmap)
+    if tornado is not None:
+        tornado_figure.draw_tornado(found, tornado)
     _print_end(grid, counts, seconds, out, stderr)
-    if figure is not None:
-        stderr.print(f"drawn: {figure}")
+    print_drawn(stderr, figure, tornado)
 
 
 def _check_options(
     out: str | None,
     keep: str,
     shard: Shard | None,
-    figure: str | None,
+    pictures: tuple[str | None, str | None],
     heatmap: bool,
     formats: tuple[bool, bool],
 ) -> None:
@@ -146,11 +158,11 @@ def _check_options(
         raise click.UsageError("--out needs the name of a folder (given: an empty one)")
     if out is None and (shard is not None or keep != "rows"):
         raise click.UsageError(f"--{'keep' if shard is None else 'shard'} needs --out DIR")
-    if shard is not None and (figure is not None or any(formats)):
+    if shard is not None and (pictures != (None, None) or any(formats)):
         raise click.UsageError(
             "--shard reports nothing yet: when all are done, the same command without it does"
         )
-    if heatmap and figure is None:
+    if heatmap and pictures[0] is None:
         raise click.UsageError("--heatmap needs --figure FILE")
     if all(formats):
         raise click.UsageError("--csv and --json exclude each other")

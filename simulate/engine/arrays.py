@@ -166,6 +166,25 @@ class Schedule(NamedTuple):
     ends_at_scans: int
 
 
+class Investigator(NamedTuple):
+    """How the investigator's reading of the scans differs from central review, by arm.
+
+    Attributes
+    ----------
+    early, late : FloatArray, shape (n_arms,)
+        Probability that progression is called at the scan attended before that of central review,
+        or at the next one.
+    missed, added : FloatArray, shape (n_arms,)
+        Probability that a response of central review is not called, and that one is called where
+        central review has none.
+    """
+
+    early: FloatArray
+    late: FloatArray
+    missed: FloatArray
+    added: FloatArray
+
+
 class Course(NamedTuple):
     """What happens to patients but for accrual and dropout: the endpoints and how they go together.
 
@@ -173,7 +192,8 @@ class Course(NamedTuple):
     ----------
     n_endpoints : int
         Rows of the patients' arrays by endpoint: the first event (PFS, or OS where there is no
-        PFS), OS where there are both, response, disease control, and the binary endpoints.
+        PFS), OS where there are both, response, disease control, PFS and response by the
+        investigator, and the binary endpoints.
     first_event : Hazards
         By cell, of the first endpoint; of the latent time to progression where there are both
         PFS and OS.
@@ -199,6 +219,13 @@ class Course(NamedTuple):
         When the scans are.
     disease_control : int
         Number of the endpoint disease control; -1 if nothing is about it.
+    has_investigator : int
+        1 if the investigator reads the scans beside central review.
+    investigator : Investigator
+        How the two differ.
+    pfs_investigator, response_investigator : int
+        Numbers of the endpoints PFS and response by the investigator; -1 where central review has
+        no such endpoint.
     n_binary : int
         Number of binary endpoints beside response; they are the last ones.
     binary_rate : FloatArray, shape (n_binary, n_cells)
@@ -220,6 +247,10 @@ class Course(NamedTuple):
     is_assessed: int
     schedule: Schedule
     disease_control: int
+    has_investigator: int
+    investigator: Investigator
+    pfs_investigator: int
+    response_investigator: int
     n_binary: int
     binary_rate: FloatArray
     binary_month: FloatArray

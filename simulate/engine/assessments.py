@@ -122,6 +122,12 @@ def to_months(n: int, days: FloatArray) -> None:
 
 
 @kernel
+def day_of(months: float) -> float:
+    """Whole day whose months these are; `NEVER_DAY` if they are infinite."""
+    return (min(months * DAYS_PER_MONTH, NEVER_DAY) + ROUND) - ROUND
+
+
+@kernel
 def scan_on_plan(
     schedule: Schedule,
     shift: FloatArray,
@@ -239,7 +245,7 @@ def see_control(
     first = int(np.int64(1))  # typed: a literal would compile a kernel a second time
     for i in range(n):
         late = shift[i] if schedule.is_shifted else 0.0
-        end = (min(pfs[i] * DAYS_PER_MONTH, NEVER_DAY) + ROUND) - ROUND - late
+        end = day_of(pfs[i]) - late
         _, scan = attended(schedule, seed, trial, i, arm[i], first, 0.0, end)
         out[i] = month_of(scan + late) if scan < end else np.inf
 

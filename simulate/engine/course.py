@@ -16,6 +16,7 @@ from simulate.engine.arrays import Course, FloatArray, Patients, Plan, UintArray
 from simulate.engine.assessments import leave_unassessed, observe, see_control
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import exp, log
+from simulate.engine.investigator import read_again
 from simulate.engine.normal import normal_cdf, normal_quantile
 from simulate.engine.philox import (
     PURPOSE_BINARY,
@@ -60,10 +61,13 @@ def follow_course(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Work
     if course.disease_control >= 0:
         control = course.disease_control
         end_by(patients.event[0], n, patients.end[control], patients.outcome[control])
-    if plan.has_states and not plan.states.discontinuation.never:
-        end_discontinued(course, patients, n)
-    if course.is_assessed and course.schedule.has_unevaluable:
-        end_unassessed(course, patients, n)
+    if course.response_investigator >= 0:
+        called = course.response_investigator
+        # Without PFS, row 0 is of an event that never happens.
+        first = patients.event[max(course.pfs_investigator, 0)]
+        end_by(first, n, patients.end[called], patients.outcome[called])
+    if plan.has_states or course.is_assessed:
+        end_shown(plan, patients, n)
     for binary in range(course.n_binary):
         endpoint = course.n_endpoints - course.n_binary + binary
         assessed = workspace.float_scratch
@@ -95,17 +99,6 @@ def make_events(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Worksp
             add_deaths(course, seed, trial, n, workspace)
         if course.response >= 0:
             add_responses(course, seed, trial, n, workspace)
-
-
-@inlined_kernel
-def end_discontinued(course: Course, patients: Patients, n: int) -> None:
-    """End the follow-up for what scans show of who has left treatment."""
-    end_by(patients.discontinuation, n, patients.end[0], patients.outcome[0])
-    response = course.response
-    end_by(patients.discontinuation, n, patients.end[response], patients.outcome[response])
-    if course.disease_control >= 0:
-        control = course.disease_control
-        end_by(patients.discontinuation, n, patients.end[control], patients.outcome[control])
 
 
 @kernel
@@ -220,6 +213,8 @@ def see_through_scans(
         )
         if schedule.has_unevaluable:
             leave_unassessed(patients.assessable, n, control)
+    if course.has_investigator:
+        read_again(course, seed, trial, death, n, workspace)
     if schedule.has_unevaluable:
         leave_unassessed(patients.assessable, n, patients.event[0])
         leave_unassessed(patients.assessable, n, patients.response)
@@ -227,15 +222,27 @@ def see_through_scans(
 
 
 @kernel
-def end_unassessed(course: Course, patients: Patients, n: int) -> None:
-    """End the follow-up for what scans show at randomisation for who is not evaluable."""
-    end_by(patients.assessable, n, patients.end[0], patients.outcome[0])
-    if course.response >= 0:
-        response = course.response
-        end_by(patients.assessable, n, patients.end[response], patients.outcome[response])
-    if course.disease_control >= 0:
-        control = course.disease_control
-        end_by(patients.assessable, n, patients.end[control], patients.outcome[control])
+def end_shown(plan: Plan, patients: Patients, n: int) -> None:
+    """End the follow-up for what scans show where they show no more of a patient, or nothing.
+
+    That is when treatment is left, and at randomisation in who is not evaluable.
+    """
+    course = plan.course
+    first = int(np.int64(0))  # typed: a literal would compile kernels a second time
+    for endpoint in (
+        first,
+        course.response,
+        course.disease_control,
+        course.pfs_investigator,
+        course.response_investigator,
+    ):
+        if endpoint >= 0:
+            end = patients.end[endpoint]
+            outcome = patients.outcome[endpoint]
+            if plan.has_states and not plan.states.discontinuation.never:
+                end_by(patients.discontinuation, n, end, outcome)
+            if course.is_assessed and course.schedule.has_unevaluable:
+                end_by(patients.assessable, n, end, outcome)
 
 
 @kernel

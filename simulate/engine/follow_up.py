@@ -24,14 +24,18 @@ def follow_pfs(
     seed: np.uint64,
     trial: np.uint64,
     workspace: Workspace,
+    endpoint: int,
     n_entered: int,
     cutoff: float,
 ) -> None:
-    """Follow-up for PFS at ``cutoff`` in months from randomisation, in ``workspace.follow_up``."""
+    """Follow-up for PFS at ``cutoff`` in months from randomisation, in ``workspace.follow_up``.
+
+    ``endpoint`` is 0, or that of PFS by the investigator.
+    """
     patients = workspace.patients
     out = workspace.follow_up
-    calendar_end = patients.calendar_end[0]
-    follow_up_times(patients.entry, patients.end[0], calendar_end, n_entered, cutoff, out)
+    calendar_end = patients.calendar_end[endpoint]
+    follow_up_times(patients.entry, patients.end[endpoint], calendar_end, n_entered, cutoff, out)
     if plan.course.schedule.ends_at_scans:
         back_to_scans(
             plan.course.schedule,
@@ -41,7 +45,7 @@ def follow_pfs(
             patients.shift,
             patients.entry,
             calendar_end,
-            patients.outcome[0],
+            patients.outcome[endpoint],
             n_entered,
             cutoff,
             workspace.float_scratch,

@@ -23,6 +23,8 @@ number draw                   words
 7      2                      0 and 1: progression to death; 2 and 3: discontinuation (52 bits)
 8      0                      0: shift of all visits; 1: whether the patient is not evaluable (32
                               bits each)
+9      0                      0 and 1: whether the investigator calls progression early or late; 2
+                              and 3: whether a response is missed or added (52 bits each)
 ====== ====================== ==================================================================
 """
 
@@ -44,6 +46,7 @@ PURPOSE_BINARY = 5
 PURPOSE_VISIT = 6
 PURPOSE_STATES = 7
 PURPOSE_ASSESSED = 8
+PURPOSE_INVESTIGATOR = 9
 
 MULTIPLIER_0 = np.uint64(0xD2511F53)
 MULTIPLIER_1 = np.uint64(0xCD9E8D57)

@@ -289,7 +289,9 @@ def order_row(
     """Sorted keys of a row, of patients that are sorted already if another row has the same."""
     hypothesis = plan.row_hypothesis[row]
     if plan.row_follows[row]:
-        follow_pfs(plan, seed, trial, workspace, n_entered, cutoff)
+        # A duration of response is made of PFS by central review.
+        endpoint = max(plan.hypotheses.endpoint[hypothesis], 0)
+        follow_pfs(plan, seed, trial, workspace, endpoint, n_entered, cutoff)
     if plan.row_sorts[row]:
         if plan.hypotheses.endpoint[hypothesis] < 0:
             n_ordered = put_responders_in_order(plan, workspace, hypothesis, n_entered, cutoff)
@@ -309,11 +311,12 @@ def put_in_order(
     experimental_arm = plan.hypotheses.experimental_arm[hypothesis]
     control_arm = plan.hypotheses.control_arm[hypothesis]
     keys = workspace.keys
-    if endpoint == 0 and plan.course.schedule.ends_at_scans:
+    is_pfs = endpoint in (0, plan.course.pfs_investigator)
+    if is_pfs and plan.course.schedule.ends_at_scans:
         follow_up_keys(
             workspace.follow_up,
-            patients.calendar_end[0],
-            patients.outcome[0],
+            patients.calendar_end[endpoint],
+            patients.outcome[endpoint],
             patients.arm,
             experimental_arm,
             n_entered,

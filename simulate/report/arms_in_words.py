@@ -10,7 +10,7 @@ from simulate.report.states_in_words import states_in_words
 from simulate.report.wording import number, status_text, stratum_text
 from simulate.results.implied import implied_by_model
 from simulate.scenario.assessed import latent_median_range
-from simulate.scenario.assessments import Assessments
+from simulate.scenario.assessments import Assessments, Investigator
 from simulate.scenario.endpoints import TIMES, Binary
 from simulate.scenario.latent import is_observed
 from simulate.scenario.marginal_effects import START, MarginalEffect, marginal_effects
@@ -37,6 +37,8 @@ def arms_in_words(scenario: Scenario) -> Iterator[str]:
             yield from _rates(scenario.binary_endpoints[binary].label or binary, table)
         if arm.assessments is not None:
             yield f"  {scans_text(arm.assessments)}"
+            for line in reading_text(arm.assessments.investigator):
+                yield f"  {line}"
         if arm.dropout is None:
             yield "  dropout: none"
         else:
@@ -159,6 +161,25 @@ def scans_text(assessments: Assessments) -> str:
     if assessments.censor_at == "last_scan":
         text += "; PFS without an event is censored at the last scan attended"
     return text
+
+
+def reading_text(investigator: Investigator | None) -> Iterator[str]:
+    """How the investigator reads the scans, on a line; none where only central review does."""
+    if investigator is None:
+        return
+    said = {
+        "a scan early": investigator.progression_early_probability,
+        "a scan late": investigator.progression_late_probability,
+        "missed": investigator.response_missed_probability,
+        "added where there is none": investigator.response_added_probability,
+    }
+    words = [f"{what} with probability {number(p)}" for what, p in said.items() if p > 0.0]
+    progression = [text for text in words if "scan" in text]
+    response = [text for text in words if "scan" not in text]
+    parts = [f"progression called {' and '.join(progression)}"] if progression else []
+    parts += [f"a response {' and '.join(response)}"] if response else []
+    text = "; ".join(parts) or "as central review does"
+    yield f"read by the investigator, too{status_text(investigator.status)}: {text}"
 
 
 def _rates(label: str, table: Binary) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from simulate.calibration.calibrate import Calibration
 from simulate.calibration.figures import Median, Survival, months_of
-from simulate.errors import SimulateError
+from simulate.report.pictures import picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,29 +19,19 @@ NAMES = {"pfs": "progression-free survival", "os": "overall survival"}
 
 
 def draw_calibration(calibration: Calibration, path: str) -> None:
-    """Draw a calibration into a PNG or SVG file: a panel for PFS, and one for OS.
+    """Draw a calibration into a PNG, SVG or PDF file: a panel for PFS, and one for OS.
 
     Raises
     ------
     SimulateError
         If the file cannot be written.
     """
-    # Without pyplot: no display, no state, and a quicker start.
-    from matplotlib import rc_context  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
     endpoints = list(calibration.latent)
-    with rc_context({"svg.hashsalt": "simulate", "font.size": 9, "text.parse_math": False}):
-        figure = Figure(figsize=(4.8 * len(endpoints), 3.9), layout="constrained")
+    with picture(path, 4.8 * len(endpoints), 3.9) as figure:
         axes = figure.subplots(1, len(endpoints), squeeze=False)
         for endpoint, panel in zip(endpoints, axes[0], strict=True):
             _draw_endpoint(calibration, endpoint, panel)
         figure.suptitle(calibration.evidence.title, fontsize=10)
-        try:
-            metadata = {"Date": None} if path.lower().endswith(".svg") else {}
-            figure.savefig(path, dpi=150, metadata=metadata)
-        except OSError as error:
-            raise SimulateError(f"cannot write {path}: {error.strerror}") from None
 
 
 def _draw_endpoint(calibration: Calibration, endpoint: str, axes: Axes) -> None:

@@ -28,7 +28,7 @@ from simulate.results.twins import (
 )
 from simulate.scenario.comparisons import arms_of, constant_log_hazard_ratio, planned
 from simulate.scenario.effects import null_holds
-from simulate.scenario.endpoints import DISEASE_CONTROL, OF_RESPONDERS, TIMES
+from simulate.scenario.endpoints import DISEASE_CONTROL, OF_PATIENTS, OF_RESPONDERS, READINGS
 from simulate.scenario.hypotheses import ArmEstimate
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import n_members
@@ -251,7 +251,7 @@ def counted_name(scenario: Scenario, name: str, counted: str) -> str:
         return counted
     if isinstance(chosen, ArmEstimate) and chosen.kind == "share_event_free":
         return "seen event-free"
-    if endpoint in (*TIMES, *OF_RESPONDERS):
+    if endpoint in (*OF_PATIENTS, *OF_RESPONDERS):
         return counted
     return "patients with disease control" if endpoint == DISEASE_CONTROL else "responders"
 
@@ -300,6 +300,7 @@ def notes(result: Result) -> Iterator[str]:
         if about_ratio and constant_log_hazard_ratio(scenario, name) is None:
             why = "it changes with time or by stratum"
             why = why if n_members(scenario) == 1 else "trials have many truths"
+            why = "an investigator's reading has none" if hypothesis.endpoint in READINGS else why
             yield (
                 f"{name}: no single true hazard ratio ({why}), so no bias, coverage or closed-form "
                 "power."

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulate.errors import SimulateError
 from simulate.report.contents import rejection_name
-from simulate.report.figure import check_path
+from simulate.report.pictures import picture
 from simulate.report.words import hypothesis_name
 from simulate.results.estimates import CONFIDENCE_Z, Estimate
 from simulate.studies.closed import closed_power
@@ -20,8 +19,6 @@ from simulate.studies.size import Size
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-__all__ = ["check_path", "draw_curve", "draw_size"]
 
 COLOR = "#08306b"
 ANSWER = "#b3541e"
@@ -129,12 +126,8 @@ def _draw_answer(found: Size, axes: Axes) -> None:
 
 
 def _save(lever: Lever, draw: Callable[[Axes], None], note: str, path: str) -> None:
-    """Draw into a file; equal results give equal files."""
-    from matplotlib import rc_context  # noqa: PLC0415 - slow to import
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    with rc_context({"svg.hashsalt": "simulate", "font.size": 9, "text.parse_math": False}):
-        figure = Figure(figsize=(6.8, 4.4), layout="constrained")
+    """Draw into a file."""
+    with picture(path, 6.8, 4.4) as figure:
         axes = figure.subplots()
         draw(axes)
         unit = f" ({lever.unit})" if lever.unit not in {"", lever.label} else ""
@@ -145,11 +138,6 @@ def _save(lever: Lever, draw: Callable[[Axes], None], note: str, path: str) -> N
         axes.set_title(hypothesis_name(lever.scenario, lever.hypothesis), fontsize=9)
         figure.suptitle(_title(lever), fontsize=10)
         figure.supxlabel(note, fontsize=7, ha="center")
-        try:
-            metadata = {"Date": None} if path.lower().endswith(".svg") else {}
-            figure.savefig(path, dpi=150, metadata=metadata)
-        except OSError as error:
-            raise SimulateError(f"cannot write {path}: {error.strerror}") from None
 
 
 def _title(lever: Lever) -> str:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from simulate.design.expected import expected_counts
-from simulate.errors import Problem, ScenarioError, SimulateError
+from simulate.errors import Problem, ScenarioError
 from simulate.report.contents import EFFECTS, rejection_name
+from simulate.report.pictures import picture
 from simulate.report.power_figure import draw_powers
-from simulate.report.words import analysis_name, arm_name, endpoint_name, hypothesis_name
+from simulate.report.words import (
+    analysis_name,
+    arm_name,
+    endpoint_name,
+    events_name,
+    hypothesis_name,
+)
 from simulate.results.characteristics import OVERALL
 from simulate.results.closed_forms import maximum_follow_up, trial_accrual, trial_groups
 from simulate.results.measured import measured_effect
@@ -21,7 +27,7 @@ from simulate.results.result import Result
 from simulate.results.tallies import NOT_REJECTED, REJECTED, Key
 from simulate.scenario.comparisons import constant_log_hazard_ratio, critical_values
 from simulate.scenario.effects import arm_rate, null_value
-from simulate.scenario.endpoints import OBSERVED, TIMES
+from simulate.scenario.endpoints import OBSERVED, OF_PATIENTS, READINGS
 from simulate.scenario.hypotheses import Hypothesis
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import has_states, n_members
@@ -29,7 +35,6 @@ from simulate.scenario.resolve import has_states, n_members
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SUFFIXES = (".png", ".svg")
 REJECTED_COLOR = "#1f5f8b"
 NOT_REJECTED_COLOR = "#c9d3da"
 LINE = "#b3541e"
@@ -38,24 +43,7 @@ N_BINS = 60
 N_CURVE = 120
 
 
-def check_path(path: str) -> None:
-    """Refuse a file that could not be drawn, before anything is simulated.
-
-    Raises
-    ------
-    ScenarioError
-        If the suffix is not .png or .svg or the folder does not exist.
-    """
-    file = Path(path)
-    if file.suffix.lower() not in SUFFIXES:
-        raise ScenarioError([Problem("", "must end in .png or .svg", path, where="--figure")])
-    if not file.parent.is_dir():
-        raise ScenarioError(
-            [Problem("", "must be in a folder that exists", path, where="--figure")]
-        )
-
-
-def check_drawable(scenario: Scenario) -> None:
+def check_drawable(scenario: Scenario, option: str = "--figure") -> None:
     """Refuse a scenario of which there is nothing to draw, before anything is simulated.
 
     Raises
@@ -65,11 +53,11 @@ def check_drawable(scenario: Scenario) -> None:
     """
     if not scenario.hypotheses:
         rule = "needs a scenario with hypotheses: a panel is drawn of each"
-        raise ScenarioError([Problem("", rule, where="--figure")])
+        raise ScenarioError([Problem("", rule, where=option)])
 
 
 def draw(result: Result, path: str) -> None:
-    """Draw a result into a PNG or SVG file: one row of panels a hypothesis.
+    """Draw a result into a PNG, SVG or PDF file: one row of panels a hypothesis.
 
     Left: the estimated hazard ratios (z where none was estimated) at each trial's last look, by
     whether it rejected the hypothesis. Right: expected events over calendar time, with the middle
@@ -80,14 +68,8 @@ def draw(result: Result, path: str) -> None:
     SimulateError
         If the file cannot be written.
     """
-    # Without pyplot: no display, no state, and a quicker start.
-    from matplotlib import rc_context  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
     names = list(result.scenario.hypotheses)
-    # A fixed salt and no date: equal results give equal files.
-    with rc_context({"svg.hashsalt": "simulate", "font.size": 9, "text.parse_math": False}):
-        figure = Figure(figsize=(9.6, 3.9 * len(names)), layout="constrained")
+    with picture(path, 9.6, 3.9 * len(names)) as figure:
         axes = figure.subplots(len(names), 2, squeeze=False)
         for row, name in zip(axes, names, strict=True):
             _draw_estimates(result, name, row[0])
@@ -96,11 +78,6 @@ def draw(result: Result, path: str) -> None:
             else:
                 _draw_events(result, name, row[1])
         figure.suptitle(result.scenario.title, fontsize=11)
-        try:
-            metadata = {"Date": None} if path.lower().endswith(".svg") else {}
-            figure.savefig(path, dpi=150, metadata=metadata)
-        except OSError as error:
-            raise SimulateError(f"cannot write {path}: {error.strerror}") from None
 
 
 def _draw_estimates(result: Result, hypothesis: str, axes: Axes) -> None:
@@ -113,7 +90,7 @@ def _draw_estimates(result: Result, hypothesis: str, axes: Axes) -> None:
         result.tallies.over(Bins, [Key(hypothesis, OVERALL, "estimate", condition)])
         for condition in (REJECTED, NOT_REJECTED)
     ]
-    edges = _edges(ended[0].combined(ended[1]))
+    edges = bar_edges(ended[0].combined(ended[1]))
     shown = np.exp if has_ratio else np.asarray
     axes.hist(
         [shown(part.middles()) for part in ended],
@@ -165,7 +142,7 @@ def _mark_null(value: float, axes: Axes) -> None:
     axes.axvline(value, color="black", linestyle=":", linewidth=1, label="null hypothesis")
 
 
-def _edges(estimates: Bins) -> FloatArray:
+def bar_edges(estimates: Bins) -> FloatArray:
     """Edges of up to `N_BINS` bars over all but the outermost 0.1% of the estimates.
 
     Bars are a whole number of bins wide, so that each bin is in one bar.
@@ -195,10 +172,11 @@ def _draw_events(result: Result, hypothesis: str, axes: Axes) -> None:
     scenario = result.scenario
     chosen = scenario.hypotheses[hypothesis]
     months = _months(result, hypothesis)
-    if chosen.endpoint not in TIMES:
+    if chosen.endpoint not in OF_PATIENTS:
         _draw_responders(result, hypothesis, axes)
         return
-    if has_states(scenario):
+    has_no_form = has_states(scenario) or chosen.endpoint in READINGS
+    if has_no_form:
         _draw_mean_events(result, hypothesis, axes)
     else:
         _draw_expected_events(scenario, chosen, months, axes)
@@ -221,9 +199,10 @@ def _draw_events(result: Result, hypothesis: str, axes: Axes) -> None:
             fontsize=8,
         )
     axes.set_xlim(0, months[-1])
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.1 * axes.get_ylim()[1] if has_no_form else None)
     axes.set_xlabel("calendar months since the start of accrual")
-    axes.set_ylabel(f"expected {chosen.endpoint.upper()} events")
+    kind = "mean" if has_no_form else "expected"
+    axes.set_ylabel(f"{kind} {events_name(chosen.endpoint)}")
     axes.set_title("events, and middle 90% of the simulated look times", fontsize=9)
     axes.legend(frameon=False, fontsize=8, loc="upper left")
     axes.spines[["top", "right"]].set_visible(False)
@@ -247,7 +226,7 @@ def _draw_expected_events(
 
 
 def _draw_mean_events(result: Result, hypothesis: str, axes: Axes) -> None:
-    """Mean events at the looks, by arm: of patients with states there are no closed forms."""
+    """Mean events at the looks, by arm: where there are no closed forms."""
     scenario = result.scenario
     chosen = scenario.hypotheses[hypothesis]
     for arm, part, marker in zip(

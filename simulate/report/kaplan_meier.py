@@ -7,18 +7,23 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from simulate.errors import Problem, ScenarioError, SimulateError
+from simulate.errors import Problem, ScenarioError
+from simulate.report.pictures import picture
 from simulate.report.replay import is_ratio, median_text
 from simulate.report.words import analysis_name, arm_name, hypothesis_name
 from simulate.results.kaplan_meier import FloatArray, KaplanMeier, n_at_risk
 from simulate.results.replayed import Cut, Look, ReplayedTrial
-from simulate.scenario.endpoints import OS, PFS, TIMES
+from simulate.scenario.endpoints import OF_PATIENTS, OS, PFS, PFS_INVESTIGATOR
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Experimental, control: told apart by the dashes where there is no colour.
-ENDPOINTS = {PFS: "progression-free survival", OS: "overall survival"}
+ENDPOINTS = {
+    PFS: "progression-free survival",
+    OS: "overall survival",
+    PFS_INVESTIGATOR: "investigator-assessed progression-free survival",
+}
 STYLES = (("#1f5f8b", "-"), ("#b3541e", "--"))
 # Characters that fit beside each other at the sizes below.
 TITLE_WIDTH = 100
@@ -38,7 +43,7 @@ class _Group(NamedTuple):
 
 
 def draw(trial: ReplayedTrial, cut: Cut, path: str) -> None:
-    """Draw the survival curves of a trial into a PNG or SVG file.
+    """Draw the survival curves of a trial into a PNG, SVG or PDF file.
 
     A panel for each hypothesis tested at the analysis, with the arms it compares: Kaplan-Meier
     estimates, a tick for each censoring, medians, and under the axis the numbers at risk just
@@ -58,10 +63,6 @@ def draw(trial: ReplayedTrial, cut: Cut, path: str) -> None:
     SimulateError
         If the file cannot be written.
     """
-    # Without pyplot: no display, no state, and a quicker start.
-    from matplotlib import rc_context  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
     looks = [
         look
         for look in trial.looks
@@ -70,26 +71,19 @@ def draw(trial: ReplayedTrial, cut: Cut, path: str) -> None:
     if not looks:
         rule = "needs an analysis with a hypothesis about a time to an event"
         raise ScenarioError([Problem("", rule, cut.analysis, where="--figure")])
-    # A fixed salt and no date: equal trials give equal files. Users' words are no formulas.
-    with rc_context({"svg.hashsalt": "simulate", "font.size": 9, "text.parse_math": False}):
-        figure = Figure(figsize=(8.0, 5.4 * len(looks)))
+    with picture(path, 8.0, 5.4 * len(looks)) as figure:
         figure.set_layout_engine("constrained", h_pad=0.1)
         panels = figure.subplots(len(looks), 1, squeeze=False)[:, 0]
         for look, axes in zip(looks, panels, strict=True):
             endpoint = trial.scenario.hypotheses[look.hypothesis].endpoint
             _draw_panel(trial, trial.cut(cut.analysis, endpoint), look, axes)
         figure.suptitle(_title(trial, cut), fontsize=11)
-        try:
-            metadata = {"Date": None} if path.lower().endswith(".svg") else {}
-            figure.savefig(path, dpi=150, metadata=metadata)
-        except OSError as error:
-            raise SimulateError(f"cannot write {path}: {error.strerror}") from None
 
 
 def _is_drawn(trial: ReplayedTrial, name: str) -> bool:
     """Whether it is a hypothesis about a time to an event."""
     hypotheses = trial.scenario.hypotheses
-    return name in hypotheses and hypotheses[name].endpoint in TIMES
+    return name in hypotheses and hypotheses[name].endpoint in OF_PATIENTS
 
 
 def _title(trial: ReplayedTrial, cut: Cut) -> str:

@@ -35,7 +35,7 @@ from simulate.results.replayed import (
     ReplayedTrial,
 )
 from simulate.runner.pack import endpoint_numbers
-from simulate.scenario.endpoints import TIMES
+from simulate.scenario.endpoints import OF_PATIENTS
 from simulate.scenario.resolve import strata_cells
 
 if TYPE_CHECKING:
@@ -166,8 +166,8 @@ def _print_arms(trial: ReplayedTrial, cut: Cut, console: Console) -> None:
     cuts = [trial.cut(cut.analysis, endpoint) for endpoint in endpoint_numbers(scenario)]
     labels = ["patients"]
     for by in cuts:
-        if by.endpoint in TIMES:
-            name = by.endpoint.upper()
+        if by.endpoint in OF_PATIENTS:
+            name = endpoint_name(scenario, by.endpoint)
             several = f"{name} " if len(cuts) > 1 else ""
             labels += [f"{several}events", f"{several}dropouts", f"median {name} (Kaplan-Meier)"]
         else:
@@ -189,7 +189,7 @@ def _arm_cells(cut: Cut, place: int) -> Iterator[str]:
     """Events of an arm; for a time to an event its dropouts and median, too."""
     ended_by = cut.ended_by[cut.arm == place]
     yield f"{np.count_nonzero(ended_by == BY_EVENT):,}"
-    if cut.endpoint in TIMES:
+    if cut.endpoint in OF_PATIENTS:
         yield f"{np.count_nonzero(ended_by == BY_DROPOUT):,}"
         yield median_text(cut.curve(place).median_months)
 

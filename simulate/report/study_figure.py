@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from simulate.errors import Problem, ScenarioError, SimulateError
-from simulate.report.figure import check_drawable, check_path
+from simulate.errors import Problem, ScenarioError
+from simulate.report.figure import check_drawable
+from simulate.report.pictures import check_path, picture
 from simulate.report.study import grid_notes, rejection_text
 from simulate.report.words import hypothesis_name
 from simulate.results.characteristics import OVERALL
@@ -70,7 +71,7 @@ def check(grid: Grid, path: str, *, heatmap: bool = False) -> None:
 
 
 def draw_study(found: Study, path: str, *, heatmap: bool = False) -> None:
-    """Draw a study into a PNG or SVG file: a row of panels a hypothesis and value of further axes.
+    """Draw a study: a row of panels a hypothesis and value of further axes; PNG, SVG or PDF.
 
     Left: the rejection probability over the first axis, a line a value of the second, with its
     pointwise 95% Monte Carlo band, and dashed the closed form where there is one; hollow where it
@@ -83,9 +84,6 @@ def draw_study(found: Study, path: str, *, heatmap: bool = False) -> None:
     SimulateError
         If the file cannot be written.
     """
-    from matplotlib import rc_context  # noqa: PLC0415 - slow to import
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
     grid = found.grid
     panels = _panels(grid)
     kinds: list[Callable[[Study, _Panel, Axes], None]] = []
@@ -95,21 +93,14 @@ def draw_study(found: Study, path: str, *, heatmap: bool = False) -> None:
             kinds.append(_draw_late)
     if heatmap or _is_map(grid, fewest=ENOUGH_FOR_A_MAP):
         kinds.append(_draw_map)
-    # A fixed salt and no date: equal results give equal files.
-    with rc_context({"svg.hashsalt": "simulate", "font.size": 9, "text.parse_math": False}):
-        width = 6.8 if len(kinds) == 1 else 4.9 * len(kinds)
-        figure = Figure(figsize=(width, 0.7 + 3.9 * len(panels)), layout="constrained")
+    width = 6.8 if len(kinds) == 1 else 4.9 * len(kinds)
+    with picture(path, width, 0.7 + 3.9 * len(panels)) as figure:
         axes = figure.subplots(len(panels), len(kinds), squeeze=False)
         for row, panel in zip(axes, panels, strict=True):
             for kind, place in zip(kinds, row, strict=True):
                 kind(found, panel, place)
         figure.suptitle("\n".join([_title(found, width), *grid_notes(grid)]), fontsize=10)
         figure.supxlabel("bands: pointwise 95% Monte Carlo intervals", fontsize=7, ha="center")
-        try:
-            metadata = {"Date": None} if path.lower().endswith(".svg") else {}
-            figure.savefig(path, dpi=150, metadata=metadata)
-        except OSError as error:
-            raise SimulateError(f"cannot write {path}: {error.strerror}") from None
 
 
 def _title(found: Study, width: float) -> str:

@@ -153,7 +153,8 @@ def _print_expectations(scenario: Scenario, console: Console) -> None:
         for counted in ("events", "dropouts"):
             labels += [f"{several}{counted}", *(f"  {arm_name(scenario, arm)}" for arm in arms)]
         for column, look in zip(cells, of_endpoint, strict=True):
-            column.extend([*_by_arm(look.events, arms), *_by_arm(look.dropouts, arms)])
+            counts = [*_by_arm(look.events, arms), *_by_arm(look.dropouts, arms)]
+            column.extend(counts if look.known else [""] * len(counts))
     columns = [
         Column(analysis_name(scenario, look.analysis), column)
         for look, column in zip(looks, cells, strict=True)
@@ -163,14 +164,19 @@ def _print_expectations(scenario: Scenario, console: Console) -> None:
         say(console, "of latent events: scans show progression later")
     if uncertain_tables(scenario):
         say(console, "of uncertain arms: with their own figures, the medians of their truths")
-    if not all(look.fixed for look in looks):
+    if not all(look.fixed for look in looks if look.known):
         say(console, "approximate: the month at which the expected events reach the number, or so")
-    if not all(look.typical for look in looks):
+    if not all(look.typical for look in looks if look.known):
         say(console, "uncertain: trials may well lack the events, or wait for the look before")
+
+    if not all(look.known for look in looks):
+        say(console, "unknown: no closed form says when such events come, only PFS and OS have one")
 
 
 def _expected_cells(look: ExpectedLook, arms: list[str]) -> list[str]:
     """Cells of one look: how good they are, its month, expected patients."""
+    if not look.known:
+        return ["unknown", "", *[""] * (1 + len(arms))]
     return [
         "exact" if look.fixed else "approximate" if look.typical else "uncertain",
         f"{look.month:.2f}" if math.isfinite(look.month) else "never",

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from simulate.report.arms_in_words import arms_in_words, implied_in_words, scans_text
+from simulate.report.arms_in_words import (
+    arms_in_words,
+    implied_in_words,
+    reading_text,
+    scans_text,
+)
 from simulate.report.tests_in_words import analysis_set, test_text
 from simulate.report.wording import months_text, number, status_text, stratum_text
 from simulate.scenario.comparisons import critical_values
-from simulate.scenario.endpoints import OBSERVED, RESPONSE, TIMES
+from simulate.scenario.endpoints import OBSERVED, READINGS, RESPONSE, TIMES
 from simulate.scenario.looks import (
     CalendarTrigger,
     DelayTrigger,
@@ -78,6 +83,7 @@ def _patients(scenario: Scenario) -> Iterator[str]:
             yield f"  {stratum_text(cell.levels)}: {number(cell.prevalence)}"
     if scenario.assessments is not None:
         yield scans_text(scenario.assessments)
+        yield from reading_text(scenario.assessments.investigator)
     if scenario.follow_up is not None:
         yield f"each followed for at most {months_text(scenario.follow_up.maximum_months)}"
 
@@ -135,6 +141,8 @@ def _estimates(scenario: Scenario) -> Iterator[str]:
 
 def events_name(endpoint: str) -> str:
     """What the events of an endpoint are called."""
+    if endpoint in READINGS:
+        return f"investigator-assessed {events_name(READINGS[endpoint])}"
     if endpoint in TIMES:
         return f"{endpoint.upper()} events"
     return "responses" if endpoint == RESPONSE else f"patients with {endpoint}"
@@ -142,6 +150,8 @@ def events_name(endpoint: str) -> str:
 
 def endpoint_name(scenario: Scenario, endpoint: str) -> str:
     """An endpoint in words."""
+    if endpoint in READINGS:
+        return f"investigator-assessed {endpoint_name(scenario, READINGS[endpoint])}"
     if endpoint in TIMES:
         return endpoint.upper()
     if endpoint == RESPONSE or endpoint in OBSERVED:
@@ -174,7 +184,7 @@ def comparison_text(scenario: Scenario, hypothesis: str) -> str:
     """Arms, endpoint and test of a hypothesis in words."""
     chosen = scenario.hypotheses[hypothesis]
     arms = " against ".join(chosen.arms.names)
-    many = len(endpoints_of(scenario)) > 1
+    many = len(endpoints_of(scenario)) > 1 or chosen.endpoint in OBSERVED
     endpoint = f"{endpoint_name(scenario, chosen.endpoint)}, " if many else ""
     return f"{arms}, {endpoint}{test_text(chosen.test)}"
 

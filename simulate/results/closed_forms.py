@@ -49,7 +49,10 @@ class ExpectedLook(NamedTuple):
     analysis : str
         Its name.
     month : float
-        Calendar month; infinite if its events are never expected.
+        Calendar month; infinite if its events are never expected, or nobody knows when.
+    known : bool
+        False if it, or the look before that it waits for, waits for events of which there is no
+        closed form: responses, say, or those that an investigator calls.
     fixed : bool
         True if every trial has the look at this very month; then the counts are exact.
     typical : bool
@@ -61,6 +64,7 @@ class ExpectedLook(NamedTuple):
 
     analysis: str
     month: float
+    known: bool
     fixed: bool
     typical: bool
     patients: dict[str, float]
@@ -138,7 +142,7 @@ def expected_looks(scenario: Scenario, endpoint: str | None = None) -> list[Expe
     groups = trial_groups(scenario, endpoint=endpoint)
     accrual = trial_accrual(scenario)
     looks: list[ExpectedLook] = []
-    previous, all_fixed, all_come, last_trigger = 0.0, True, True, None
+    previous, all_fixed, all_come, all_known, last_trigger = 0.0, True, True, True, None
     for name, analysis in scenario.analyses.items():
         own = _expected_month(scenario, accrual, analysis.trigger, previous)
         month = max(own.month, previous)
@@ -149,6 +153,7 @@ def expected_looks(scenario: Scenario, endpoint: str | None = None) -> list[Expe
             ExpectedLook(
                 analysis=name,
                 month=month,
+                known=all_known and own.known,
                 fixed=all_fixed,
                 typical=all_fixed or (own.sure and in_order and all_come and math.isfinite(month)),
                 patients=_by_arm(scenario, groups, counts.patients[:, 0]),
@@ -159,6 +164,7 @@ def expected_looks(scenario: Scenario, endpoint: str | None = None) -> list[Expe
         last_trigger = analysis.trigger
         if math.isfinite(month) or not _may_be_skipped(analysis.trigger):
             previous = month
+            all_known = all_known and own.known
         else:
             # Later looks do not wait for it, but the trials that have it make them vary.
             all_come = False
@@ -198,12 +204,14 @@ def _by_arm(
 class _Month(NamedTuple):
     """When a trigger is expected.
 
-    The calendar month, whether it is that of every trial, and whether it is all but sure to come.
+    The calendar month, whether it is that of every trial, whether it is all but sure to come, and
+    whether there is a closed form of it; without one it is infinite.
     """
 
     month: float
     fixed: bool
     sure: bool
+    known: bool = True
 
 
 def _expected_month(
@@ -222,7 +230,7 @@ def _expected_month(
         case EventTrigger():
             if trigger.endpoint not in TIMES:
                 # Nobody has worked out when a number of responses is expected.
-                return _Month(math.inf, fixed=False, sure=False)
+                return _Month(math.inf, fixed=False, sure=False, known=False)
             groups = trial_groups(scenario, trigger)
             limit = maximum_follow_up(scenario)
             month = time_to_events(groups, accrual, trigger.events, limit)
@@ -233,7 +241,9 @@ def _expected_month(
         case EarliestTrigger():
             members = [_expected_month(scenario, accrual, t, previous) for t in trigger.earliest_of]
             month, sure = min(m.month for m in members), any(m.sure for m in members)
-    return _Month(month, fixed=all(m.fixed for m in members), sure=sure)
+    known = all(m.known for m in members)
+    month = month if known else math.inf
+    return _Month(month, all(m.fixed for m in members), sure and known, known)
 
 
 def _surely_reached(

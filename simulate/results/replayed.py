@@ -38,7 +38,7 @@ from simulate.runner.follow_up import censored_at_scans
 from simulate.runner.pack import endpoint_numbers, pack, pack_schedule
 from simulate.runner.replay import replay
 from simulate.scenario.comparisons import planned_comparisons
-from simulate.scenario.endpoints import PFS, TIMES
+from simulate.scenario.endpoints import OF_PATIENTS, PFS, PFS_INVESTIGATOR
 from simulate.scenario.hashes import data_hash, design_hash
 from simulate.scenario.models import MOST_TRIALS, Scenario
 
@@ -340,9 +340,9 @@ def cut_patients(
     outcome = patients.outcome[number, entered]
     months = np.where(seen, patients.end[number, entered], cutoff - entry)
     schedule = pack_schedule(scenario)
-    if endpoint == PFS and schedule.ends_at_scans:
+    if endpoint in (PFS, PFS_INVESTIGATOR) and schedule.ends_at_scans:
         seed = scenario.simulation.seed
-        months = censored_at_scans(schedule, seed, trial, patients, months, cutoff)
+        months = censored_at_scans(schedule, seed, trial, patients, number, months, cutoff)
     return Cut(
         analysis=analysis,
         endpoint=endpoint,
@@ -390,6 +390,6 @@ def _cut_json(trial: ReplayedTrial, cut: Cut) -> dict[str, Any]:
 def _arm_json(cut: Cut, number: int) -> dict[str, Any]:
     """Events of an arm, and the median of a time to an event."""
     found: dict[str, Any] = {"events": int(np.count_nonzero(cut.is_event[cut.arm == number]))}
-    if cut.endpoint in TIMES:
+    if cut.endpoint in OF_PATIENTS:
         found["median_months"] = or_null(cut.curve(number).median_months)
     return found

@@ -13,6 +13,7 @@ def censored_at_scans(
     seed: int,
     trial: int,
     patients: Patients,
+    endpoint: int,
     months: FloatArray,
     cutoff: float,
 ) -> FloatArray:
@@ -26,6 +27,8 @@ def censored_at_scans(
         Key of the random numbers, and number of the trial.
     patients : Patients
         Of that trial, in order of entry.
+    endpoint : int
+        Number of PFS, by central review or by the investigator.
     months : FloatArray, shape (n_entered,)
         Follow-up at the cutoff of those who have entered, in months from randomisation.
     cutoff : float
@@ -46,8 +49,8 @@ def censored_at_scans(
         patients.arm.copy(),
         patients.shift.copy(),
         patients.entry.copy(),
-        patients.calendar_end[0].copy(),
-        patients.outcome[0].copy(),
+        patients.calendar_end[endpoint].copy(),
+        patients.outcome[endpoint].copy(),
         n,
         cutoff,
         np.zeros(n),

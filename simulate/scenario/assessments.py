@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from simulate.scenario.tables import Sourced, Table, rule_error
+from simulate.scenario.tables import Probability, Sourced, Table, rule_error
 
 DAYS_PER_WEEK = 7
 # Weeks in a file may be sevenths, rounded: to within so much of a whole day.
@@ -69,6 +69,45 @@ def _scans_in_order(steps: tuple[ScanStep, ...]) -> tuple[ScanStep, ...]:
                 remedy=f"the nearest: {weeks}",
             )
     return steps
+
+
+class Investigator(Sourced):
+    """How the investigator's reading of the scans differs from central review.
+
+    The errors in progression and in response are independent of each other.
+    """
+
+    progression_early_probability: Probability = Field(
+        default=0.0,
+        description="Probability that progression is called at the scan attended before the one "
+        "of central review, if there is one.",
+    )
+    progression_late_probability: Probability = Field(
+        default=0.0,
+        description="Probability that progression is called at the next scan attended after the "
+        "one of central review; a death before it is the event.",
+    )
+    response_missed_probability: Probability = Field(
+        default=0.0, description="Probability that a response of central review is not called."
+    )
+    response_added_probability: Probability = Field(
+        default=0.0,
+        description="Probability that a response is called where central review has none: at the "
+        "first scan attended, and confirmed by the next one where responses must be confirmed, "
+        "both before progression by the investigator and before death.",
+    )
+
+    @model_validator(mode="after")
+    def _early_or_late(self) -> Self:
+        early, late = self.progression_early_probability, self.progression_late_probability
+        # Decimals that make 1 may sum up to a little more.
+        if early + late > 1.0 + 1e-12:
+            raise rule_error(
+                "must not sum to more than 1 with progression_early_probability",
+                ("progression_late_probability",),
+                remedy=f"at most {1.0 - early:g}",
+            )
+        return self
 
 
 class Assessments(Sourced):
@@ -139,3 +178,13 @@ class Assessments(Sourced):
                 remedy=f"at most {first - self.window_days - 1}",
             )
         return self
+
+
+class TrialAssessments(Assessments):
+    """The scans of a trial, and how the investigator reads them beside central review."""
+
+    investigator: Investigator | None = Field(
+        default=None,
+        description="How the investigator's reading differs from central review; with it there are "
+        "the endpoints pfs_investigator and response_investigator.",
+    )

@@ -6,18 +6,14 @@ import math
 from collections.abc import Iterator, Mapping
 from functools import partial
 
-from simulate.scenario.assessments import Assessments
 from simulate.scenario.check_arms import check_apart, hazard_rule, steps_of
 from simulate.scenario.draft import Draft
 from simulate.scenario.endpoints import (
     BUILT_IN,
-    DISEASE_CONTROL,
-    DURATION_OF_RESPONSE,
     OBSERVED,
     OS,
     PFS,
     RESPONSE,
-    TIME_TO_RESPONSE,
     TIMES,
     Binary,
 )
@@ -28,12 +24,6 @@ from simulate.scenario.reading import Finding, Path
 from simulate.scenario.references import check_name, check_selector
 from simulate.scenario.resolve import Cell, discounted, hazard_in, hazard_of
 
-# Endpoints that observed ones are made of.
-NEEDED = {
-    DISEASE_CONTROL: (PFS,),
-    DURATION_OF_RESPONSE: (RESPONSE, PFS),
-    TIME_TO_RESPONSE: (RESPONSE,),
-}
 # Months before which survival is told to be too low from the start.
 _EARLY = 0.1
 
@@ -48,24 +38,6 @@ def known_endpoints(draft: Draft) -> tuple[str, ...] | None:
     of_arms = [arm.endpoints for arm in arms.values() if arm]
     given = (name for name in BUILT_IN if needs(name in endpoints for endpoints in of_arms))
     return (*given, *draft.binary_endpoints) or None
-
-
-def lacking(draft: Draft) -> dict[str, tuple[str, str]]:
-    """What observed endpoints need and a scenario does not have, with a remedy; by their names."""
-    known = known_endpoints(draft) or ()
-    arms = (draft.arms or {}).values()
-    is_scanned = draft.assessments is not None or any(arm and arm.assessments for arm in arms)
-    no_scans = "needs scans, and there are none", "add [assessments]"
-    no_pfs = "needs progression-free survival, which the arms do not have", "add it to every arm"
-    no_response = "needs response, which the arms do not have", "add it to every arm"
-    found = {}
-    for name, needs in NEEDED.items():
-        wrong = [] if RESPONSE in known or RESPONSE not in needs else [no_response]
-        wrong += [] if PFS in known or PFS not in needs else [no_pfs]
-        wrong += [no_scans] if name == DISEASE_CONTROL and not is_scanned else []
-        if wrong:
-            found[name] = wrong[0]
-    return found
 
 
 def check_endpoints(draft: Draft, cells: tuple[Cell, ...] | None) -> Iterator[Finding]:
@@ -104,31 +76,6 @@ def check_endpoints(draft: Draft, cells: tuple[Cell, ...] | None) -> Iterator[Fi
             yield from check_name(binary, draft.binary_endpoints, "a binary endpoint", at)
             yield from _check_rate(at, table, draft, cells)
     yield from _check_correlations(draft)
-    yield from _check_assessments(draft)
-
-
-def _check_assessments(draft: Draft) -> Iterator[Finding]:
-    """Check that all arms are scanned, and that there is something that scans show."""
-    arms = {name: arm for name, arm in (draft.arms or {}).items() if arm is not None}
-    own = [name for name, arm in arms.items() if arm.assessments is not None]
-    if draft.assessments is None and own and len(own) < len(arms):
-        others = ", ".join(name for name in arms if name not in own)
-        rule = f"must be given for all arms, and {others} has none"
-        remedy = "add [assessments], which holds for all arms without their own"
-        yield Finding(("arms", own[0], "assessments"), rule, "", remedy)
-    known = known_endpoints(draft)
-    if known is not None and (own or draft.assessments is not None):
-        path: Path = ("assessments",) if draft.assessments else ("arms", own[0], "assessments")
-        if PFS not in known and (OS in known or RESPONSE not in known):
-            rule = "needs progression-free survival, which scans show, in the arms"
-            yield Finding(path, rule, "", "add it, or remove the scans")
-        elif PFS not in known:
-            tables: dict[Path, Assessments | None] = {("assessments",): draft.assessments}
-            tables |= {("arms", name, "assessments"): arm.assessments for name, arm in arms.items()}
-            rule = "must be left out: it is about progression-free survival, which is not there"
-            for at, table in tables.items():
-                if table is not None and table.censor_at == "last_scan":
-                    yield Finding((*at, "censor_at"), rule)
 
 
 def _check_same(name: str, arm: Arm, arms: Mapping[str, Arm], draft: Draft) -> Iterator[Finding]:

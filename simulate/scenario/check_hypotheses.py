@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from simulate.scenario.check_endpoints import known_endpoints, lacking
+from simulate.scenario.check_endpoints import known_endpoints
+from simulate.scenario.check_observed import check_known
 from simulate.scenario.draft import Draft
 from simulate.scenario.endpoints import (
     DISEASE_CONTROL,
     OBSERVED,
+    OF_PATIENTS,
     OF_RESPONDERS,
+    READINGS,
     TIME_TO_RESPONSE,
-    TIMES,
 )
 from simulate.scenario.hypotheses import BINARY_KINDS, ArmEstimate, Hypothesis
 from simulate.scenario.reading import Finding, Path, quoted
@@ -112,7 +114,7 @@ def _check_endpoint(path: Path, hypothesis: Hypothesis, draft: Draft) -> Iterato
         rule = f"cannot be '{endpoint}', which is known of responders only and not compared"
         yield Finding(at, rule, remedy="estimate it in each arm, in [estimates]")
         return
-    wrong = list(_check_known(at, endpoint, (DISEASE_CONTROL,), draft))
+    wrong = list(check_known(at, endpoint, (DISEASE_CONTROL, *READINGS), draft))
     yield from wrong
     if not wrong and known_endpoints(draft) is not None:
         of_times = hypothesis.test.of_times
@@ -122,7 +124,7 @@ def _check_endpoint(path: Path, hypothesis: Hypothesis, draft: Draft) -> Iterato
 def _check_estimated(path: Path, estimate: ArmEstimate, draft: Draft) -> Iterator[Finding]:
     """Check that the endpoint of an estimate exists and is of its kind."""
     endpoint, at = estimate.endpoint, (*path, "kind")
-    wrong = list(_check_known((*path, "endpoint"), endpoint, OBSERVED, draft))
+    wrong = list(check_known((*path, "endpoint"), endpoint, OBSERVED, draft))
     yield from wrong
     if wrong or known_endpoints(draft) is None:
         return
@@ -133,26 +135,11 @@ def _check_estimated(path: Path, estimate: ArmEstimate, draft: Draft) -> Iterato
     yield from _check_kind(at, endpoint, estimate.kind != "rate", ("rate",))
 
 
-def _check_known(
-    path: Path, endpoint: str, observed: tuple[str, ...], draft: Draft
-) -> Iterator[Finding]:
-    """Check that an endpoint is one of the scenario, or an observed one that it can have."""
-    known, missing = known_endpoints(draft), lacking(draft)
-    if known is None:
-        return
-    if endpoint in observed and endpoint in missing:
-        rule, remedy = missing[endpoint]
-        yield Finding(path, rule, f"'{endpoint}'", remedy)
-        return
-    possible = [name for name in observed if name not in missing]
-    yield from check_name(endpoint, (*known, *possible), "an endpoint", path)
-
-
 def _check_kind(
     path: Path, endpoint: str, of_times: bool, binary: tuple[str, ...]
 ) -> Iterator[Finding]:
     """Check that a kind, for times or one of the binary ones, is for such an endpoint."""
-    times = (*TIMES, *OF_RESPONDERS)
+    times = (*OF_PATIENTS, *OF_RESPONDERS)
     if of_times and endpoint not in times:
         rule = f"must be for a binary endpoint, which '{endpoint}' is"
         yield Finding(path, rule, remedy=f"use {' or '.join(binary)}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 
-from simulate.scenario.check_endpoints import known_endpoints
+from simulate.scenario.check_observed import check_known
 from simulate.scenario.draft import Draft
+from simulate.scenario.endpoints import READINGS
 from simulate.scenario.looks import (
     CalendarTrigger,
     DelayTrigger,
@@ -77,8 +78,8 @@ def _check_trigger(path: Path, trigger: Trigger, draft: Draft, is_first: bool) -
     if len(path) == 3 + 2 * MAX_TRIGGER_DEPTH:
         yield Finding(path, f"must not be nested deeper than {MAX_TRIGGER_DEPTH} levels", "")
     if isinstance(trigger, EventTrigger):
-        known = known_endpoints(draft)
-        yield from check_name(trigger.endpoint, known, "an endpoint", (*path, "endpoint"))
+        at = (*path, "endpoint")
+        yield from check_known(at, trigger.endpoint, tuple(READINGS), draft)
         if trigger.stratum is not None:
             yield from check_selector(trigger.stratum, draft.strata, (*path, "stratum"))
         for i, arm in enumerate(trigger.arms or ()):

@@ -9,6 +9,7 @@ from simulate.scenario.check_arms import check_arms
 from simulate.scenario.check_endpoints import check_endpoints, check_feasible
 from simulate.scenario.check_hypotheses import check_estimates, check_hypotheses, check_stopping
 from simulate.scenario.check_looks import check_analyses
+from simulate.scenario.check_observed import check_assessments
 from simulate.scenario.check_plug_in import check_plug_ins
 from simulate.scenario.check_states import check_states
 from simulate.scenario.check_study import check_study
@@ -53,6 +54,7 @@ def _checks(draft: Draft) -> Iterator[Finding]:
     if draft.joint_prevalence:
         yield from _check_joint(draft.joint_prevalence, draft, cells)
     wrong = [*check_arms(draft, cells), *check_states(draft), *check_endpoints(draft, cells)]
+    wrong += check_assessments(draft)
     yield from wrong
     if not wrong:
         yield from check_uncertainty(draft, cells or ())

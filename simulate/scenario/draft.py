@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from simulate.scenario.assessments import Assessments
+from simulate.scenario.assessments import TrialAssessments
 from simulate.scenario.endpoints import TIMES, BinaryEndpoint, Correlations
 from simulate.scenario.hypotheses import ArmEstimate, Hypothesis
 from simulate.scenario.looks import Analysis
@@ -30,8 +30,9 @@ from simulate.scenario.uncertainty import DEFAULT_MEMBERS, uncertainty_of
 class Draft:
     """The pieces of a scenario; None stands for one that is broken or missing.
 
-    The fields are those of `Scenario`. A table of named entries keeps the names of its broken
-    entries, with None, so that to name one elsewhere is not a second problem.
+    The fields are those of `Scenario`, and the names of those that the file gives. A table of named
+    entries keeps the names of its broken entries, with None, so that to name one elsewhere is not a
+    second problem.
     """
 
     schema_version: int | None
@@ -42,7 +43,7 @@ class Draft:
     binary_endpoints: dict[str, BinaryEndpoint | None] | None
     strata: dict[str, Factor | None] | None
     joint_prevalence: dict[str, JointPrevalence | None] | None
-    assessments: Assessments | None
+    assessments: TrialAssessments | None
     accrual: Accrual | None
     randomisation: Randomisation | None
     follow_up: FollowUp | None
@@ -53,6 +54,7 @@ class Draft:
     plug_in: dict[str, PlugIn | None] | None
     study: Study | None
     simulation: Simulation | None
+    given: frozenset[str]
 
 
 def read_draft(reading: Reading) -> Draft:
@@ -68,7 +70,7 @@ def read_draft(reading: Reading) -> Draft:
     Draft
         The sound pieces, their defaults filled.
     """
-    return fill_defaults(Draft(**read_pieces(reading, Scenario)))
+    return fill_defaults(Draft(**read_pieces(reading, Scenario), given=frozenset(reading.data)))
 
 
 def fill_defaults(draft: Draft) -> Draft:

@@ -13,7 +13,7 @@ from simulate.scenario.comparisons import (
     constant_log_hazard_ratio,
     log_hazard_ratio_in_all_truths,
 )
-from simulate.scenario.endpoints import OBSERVED, PFS, RESPONSE, TIMES
+from simulate.scenario.endpoints import OBSERVED, PFS, READINGS, RESPONSE, TIMES
 from simulate.scenario.hazards import FloatArray, Hazard
 from simulate.scenario.hypotheses import DESCRIPTIVE, ArmEstimate, Hypothesis
 from simulate.scenario.models import Scenario
@@ -102,8 +102,9 @@ def null_holds(scenario: Scenario, hypothesis: str) -> bool | None:
     """Whether the null hypothesis is true under the scenario's assumptions.
 
     It is where the true value is the null one or worse for the experimental arm. None: it cannot be
-    told, since there is no single value.
+    told, since there is no single value. What is true does not depend on who reads the scans.
     """
+    scenario = _about_the_truth(scenario, hypothesis)
     chosen = scenario.hypotheses[hypothesis]
     test = chosen.test
     if has_states(scenario) and chosen.endpoint not in scenario.binary_endpoints:
@@ -120,6 +121,15 @@ def null_holds(scenario: Scenario, hypothesis: str) -> bool | None:
     else:
         value = _of_curves(scenario, chosen)
     return None if value is None else value < null_value(chosen) + _ROUNDING
+
+
+def _about_the_truth(scenario: Scenario, hypothesis: str) -> Scenario:
+    """The scenario with a hypothesis about the endpoint itself, not the investigator's reading."""
+    chosen = scenario.hypotheses[hypothesis]
+    if chosen.endpoint not in READINGS:
+        return scenario
+    read = chosen.model_copy(update={"endpoint": READINGS[chosen.endpoint]})
+    return scenario.model_copy(update={"hypotheses": scenario.hypotheses | {hypothesis: read}})
 
 
 def arm_survival(

@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import Field
 
 from simulate.scenario.kinds import DropoutDistribution
-from simulate.scenario.tables import Name, NotNegative, Positive, Selector, Sourced, Text
+from simulate.scenario.tables import (
+    Name,
+    NotNegative,
+    Positive,
+    Probability,
+    Selector,
+    Sourced,
+    Text,
+)
 
 PFS = "pfs"
 OS = "os"
 RESPONSE = "response"
-# Endpoints that are times; all others are binary.
+# Endpoints that are times and have distributions.
 TIMES = (PFS, OS)
 BUILT_IN = (PFS, OS, RESPONSE)
-# Endpoints made of these as a trial observes them: there where a hypothesis or an estimate is about
-# them. The last two are times of the responders confirmed by a cutoff.
+# Endpoints made of these as a trial observes them: disease control, there where a hypothesis or an
+# estimate is about it; times of the responders confirmed by a cutoff; and what the investigator
+# reads beside central review, there where a table says how the two differ.
 DISEASE_CONTROL = "disease_control"
 DURATION_OF_RESPONSE = "duration_of_response"
 TIME_TO_RESPONSE = "time_to_response"
 OF_RESPONDERS = (DURATION_OF_RESPONSE, TIME_TO_RESPONSE)
-OBSERVED = (DISEASE_CONTROL, *OF_RESPONDERS)
+PFS_INVESTIGATOR = "pfs_investigator"
+RESPONSE_INVESTIGATOR = "response_investigator"
+# Each with the endpoint that it is a reading of.
+READINGS = MappingProxyType({PFS_INVESTIGATOR: PFS, RESPONSE_INVESTIGATOR: RESPONSE})
+OBSERVED = (DISEASE_CONTROL, *OF_RESPONDERS, *READINGS)
+# Times to an event that all patients are followed for, not responders alone.
+OF_PATIENTS = (*TIMES, PFS_INVESTIGATOR)
 
-Rate = Annotated[float, Field(ge=0, le=1)]
 Correlation = Annotated[float, Field(gt=-1, lt=1)]
 
 
@@ -31,13 +46,13 @@ class StratumRate(Sourced):
     """A rate in some strata."""
 
     stratum: Selector = Field(description="The cells it holds for: factor = level, one or more.")
-    rate: Rate = Field(description="Probability, 0 to 1.")
+    rate: Probability = Field(description="Probability, 0 to 1.")
 
 
 class Binary(Sourced):
     """The rate of a binary endpoint in an arm."""
 
-    rate: Rate = Field(description="Probability, 0 to 1.")
+    rate: Probability = Field(description="Probability, 0 to 1.")
     by_stratum: dict[Name, StratumRate] = Field(
         default={}, description="Rates that replace this one in the cells they name."
     )

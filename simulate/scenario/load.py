@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -94,7 +94,7 @@ def scenario_of(tables: Tables) -> Scenario:
     for finding in cross_checks(draft):
         reading.add(finding)
     raise_findings(reading, tables.places, tables.problems)
-    return Scenario(**{piece.name: getattr(draft, piece.name) for piece in fields(draft)})
+    return Scenario(**{name: getattr(draft, name) for name in Scenario.model_fields})
 
 
 def with_ensembles(draft: Draft, folder: FilePath, reading: Reading) -> Draft:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from simulate.scenario.assessments import Assessments
+from simulate.scenario.assessments import TrialAssessments
 from simulate.scenario.distributions import steps_in_order
 from simulate.scenario.endpoints import (
     BUILT_IN,
@@ -81,7 +81,7 @@ class Arm(Sourced):
     dropout: DropoutDistribution | None = Field(
         default=None, description="Time from randomisation to dropout; absent: nobody drops out."
     )
-    assessments: Assessments | None = Field(
+    assessments: TrialAssessments | None = Field(
         default=None, description="When this arm is scanned, if not as the others are."
     )
 
@@ -231,7 +231,7 @@ class Scenario(Table):
         default={},
         description="Prevalence of every cell, where the factors are not independent.",
     )
-    assessments: Assessments | None = Field(
+    assessments: TrialAssessments | None = Field(
         default=None,
         description="When patients are scanned; absent: progression and response are seen when "
         "they happen.",

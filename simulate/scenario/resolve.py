@@ -12,9 +12,19 @@ from itertools import product
 from types import MappingProxyType
 from typing import NamedTuple
 
+from simulate.scenario.assessments import Investigator
 from simulate.scenario.composite import Composite
 from simulate.scenario.distributions import Exponential, PiecewiseExponential, Relative, Weibull
-from simulate.scenario.endpoints import BUILT_IN, OBSERVED, OS, PFS, RESPONSE, TIMES, Binary
+from simulate.scenario.endpoints import (
+    BUILT_IN,
+    OBSERVED,
+    OS,
+    PFS,
+    READINGS,
+    RESPONSE,
+    TIMES,
+    Binary,
+)
 from simulate.scenario.figures import composite_of, with_stated
 from simulate.scenario.hazards import Hazard, median_of
 from simulate.scenario.kinds import (
@@ -175,6 +185,24 @@ def endpoint_tables(scenario: Scenario, endpoint: str) -> dict[str, EndpointDist
 def is_assessed(scenario: Scenario) -> bool:
     """Whether progression and response are seen through scans."""
     return any(arm.assessments or scenario.assessments for arm in scenario.arms.values())
+
+
+def investigators(scenario: Scenario) -> dict[str, Investigator]:
+    """How the investigator reads the scans beside central review, by arm; empty if not at all."""
+    found = {}
+    for name, arm in scenario.arms.items():
+        chosen = arm.assessments or scenario.assessments
+        if chosen is not None and chosen.investigator is not None:
+            found[name] = chosen.investigator
+    return found
+
+
+def readings_of(scenario: Scenario) -> tuple[str, ...]:
+    """Names of the endpoints by the investigator."""
+    if not investigators(scenario):
+        return ()
+    endpoints = endpoints_of(scenario)
+    return tuple(name for name, read in READINGS.items() if read in endpoints)
 
 
 def hazard_in(

@@ -40,6 +40,7 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 OpenProbability = Annotated[float, Field(gt=0, lt=1)]
 Prevalence = Annotated[float, Field(gt=0, le=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
 Selector = Annotated[dict[str, str], Field(min_length=1)]
 
 

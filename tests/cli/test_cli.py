@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from cli.commands import BASE, ROOT, simulate
+from cli.commands import BASE, ROOT, simulate, simulate_apart
 
 
 def test_run_prints_power_with_its_error_and_the_closed_form() -> None:
-    done = simulate("run", BASE, "--trials", "2000")
+    done = simulate_apart("run", BASE, "--trials", "2000")
     assert done.returncode == 0
     assert "power 0.7" in done.stdout
     assert "2,000 simulated trials, seed 15" in done.stdout
@@ -55,8 +55,8 @@ def test_json_is_the_same_for_any_number_of_workers() -> None:
     # Small trials: four blocks at least, so that workers are started.
     small = ("--set", "accrual.patients=8", "--set", "analyses.final.trigger.events=4")
     arguments = ("run", BASE, "--trials", "80000", "--json", "--quiet", *small)
-    one = simulate(*arguments, "--workers", "1")
-    two = simulate(*arguments, "--workers", "2")
+    one = simulate_apart(*arguments, "--workers", "1")
+    two = simulate_apart(*arguments, "--workers", "2")
     assert one.returncode == two.returncode == 0
     assert one.stdout == two.stdout
 
@@ -69,11 +69,19 @@ def test_set_changes_the_scenario() -> None:
 
 
 def test_figure_is_drawn(tmp_path: Path) -> None:
-    for suffix, start in ((".png", b"\x89PNG"), (".svg", b"<?xml")):
+    for suffix, start in ((".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")):
         file = tmp_path / f"result{suffix}"
         done = simulate("run", BASE, "--trials", "500", "--figure", str(file), "--quiet")
         assert done.returncode == 0, done.stderr
         assert file.read_bytes().startswith(start)
+
+
+def test_looks_are_drawn(tmp_path: Path) -> None:
+    file = tmp_path / "looks.svg"
+    done = simulate("run", BASE, "--trials", "300", "--looks", str(file))
+    assert done.returncode == 0, done.stderr
+    assert f"drawn: {file}" in done.stderr
+    assert file.read_bytes().startswith(b"<?xml")
 
 
 def test_figure_of_equal_results_is_equal(tmp_path: Path) -> None:
@@ -124,8 +132,10 @@ def test_bare_command_prints_help() -> None:
         (("run", BASE, "--set", "accrual.arrivals=poison"), "did you mean 'poisson'"),
         (("run", BASE, "--set", "accrual.patient=90"), "known keys: "),
         (("run", BASE, "--set", "nonsense"), "must be path=value"),
-        (("run", BASE, "--figure", "x.pdf"), "must end in .png or .svg"),
+        (("run", BASE, "--figure", "x.jpg"), "must end in .png, .svg or .pdf"),
         (("run", BASE, "--figure", "no/such/x.png"), "must be in a folder that exists"),
+        (("run", BASE, "--looks", "x.jpg"), "--looks: must end in .png, .svg or .pdf"),
+        (("run", BASE, "--looks", "x.png", "--figure", "x.png"), "must be different files"),
         (("check", "pyproject.toml"), "pyproject.toml:"),
         (("runn", BASE), "No such command 'runn'"),
         (("run",), "Missing argument"),
@@ -136,7 +146,7 @@ def test_bare_command_prints_help() -> None:
 def test_bad_input_gets_a_clear_line_and_exit_code_2(
     arguments: tuple[str, ...], words: str
 ) -> None:
-    done = simulate(*arguments)
+    done = simulate_apart(*arguments)
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr

@@ -103,7 +103,7 @@ def test_data_are_cut_at_the_analysis_that_is_named() -> None:
         ),
         ((BASE, "--trial", "1", "--csv", "x.txt"), "--csv: must be - or end in .csv"),
         ((BASE, "--trial", "1", "--csv", "no/such/x.csv"), "--csv: must be in a folder that"),
-        ((BASE, "--trial", "1", "--figure", "x.pdf"), "--figure: must end in .png or .svg"),
+        ((BASE, "--trial", "1", "--figure", "x.jpg"), "--figure: must end in .png, .svg or .pdf"),
         ((BASE, "--trial", "1", "--figure", "no/such/x.png"), "--figure: must be in a folder"),
         ((BASE, "--trial", "1", "--csv", "-", "--json"), "--csv: must name a file beside --json"),
     ],

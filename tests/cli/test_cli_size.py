@@ -122,7 +122,7 @@ REFUSED = [
         "--max-trials: must be a whole number from 10,000 to",
     ),
     ("size", ["--power", "0.8", "--over", "events", "--csv", "--json"], "exclude each other"),
-    ("size", ["--power", "0.8", "--over", "events", "--figure", "a.pdf"], "--figure: must end in"),
+    ("size", ["--power", "0.8", "--over", "events", "--figure", "a.jpg"], "--figure: must end in"),
     ("curve", ["--over", "events"], "simulate: give --values, or --from, --to and --step"),
     ("curve", ["--over", "events", "--from", "5"], "--from, --to and --step belong together"),
     (

@@ -58,7 +58,10 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 def test_a_table_a_folder_and_a_picture(file: Path, tmp_path: Path) -> None:
     out, figure = tmp_path / "out", tmp_path / "grid.png"
-    done = run(file, "--out", out, "--figure", figure)
+    tornado = tmp_path / "tornado.pdf"
+    reference = "study.reference={ ratio = 0.5, accrual = 2 }"
+    pictures = ("--figure", figure, "--tornado", tornado)
+    done = run(file, "--set", reference, "--out", out, *pictures)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == "Cells"
@@ -67,7 +70,9 @@ def test_a_table_a_folder_and_a_picture(file: Path, tmp_path: Path) -> None:
     assert f"{out}: 4 blocks simulated, 0 were there, 0 set aside" in done.stderr
     assert f"drawn: {figure}" in done.stderr
     assert figure.stat().st_size > 10_000
-    again = run(file, "--out", out, "--quiet")
+    assert f"drawn: {tornado}" in done.stderr
+    assert tornado.read_bytes().startswith(b"%PDF")
+    again = run(file, "--set", reference, "--out", out, "--quiet")
     assert (again.stdout, again.stderr) == (done.stdout, "")
     # A cell is a run folder, and its scenario can be replayed and shown.
     shown = simulate("show", str(out / "cells" / "ratio=1,accrual=2"), "--quiet")
@@ -97,8 +102,7 @@ def test_csv_is_the_table(file: Path, tmp_path: Path) -> None:
     assert {(row["ratio"], row["accrual"]) for row in rows} == {
         (ratio, accrual) for ratio in ("0.5", "1.0") for accrual in ("2", "4")
     }
-    written = (tmp_path / "out" / "study.csv").read_bytes().decode()
-    assert written.replace("\r\n", "\n") == done.stdout
+    assert (tmp_path / "out" / "study.csv").read_bytes().decode() == done.stdout
 
 
 def test_shards_and_then_the_table(file: Path, tmp_path: Path) -> None:
@@ -123,7 +127,11 @@ def test_shards_and_then_the_table(file: Path, tmp_path: Path) -> None:
         (("--shard", "1/2", "--out", "x", "--json"), "--shard reports nothing yet"),
         (("--json", "--csv"), "--csv and --json exclude each other"),
         (("--heatmap",), "--heatmap needs --figure FILE"),
-        (("--figure", "x.pdf"), "--figure: must end in .png or .svg"),
+        (("--figure", "x.jpg"), "--figure: must end in .png, .svg or .pdf"),
+        (("--tornado", "x.jpg"), "--tornado: must end in .png, .svg or .pdf"),
+        (("--tornado", "x.png"), "--tornado: study.reference: required key is missing"),
+        (("--shard", "1/2", "--out", "x", "--tornado", "x.png"), "--shard reports nothing yet"),
+        (("--figure", "x.png", "--tornado", "./x.png"), "--figure and --tornado must be different"),
         (("--out", " "), "--out needs the name of a folder"),
         (("--trials", "0"), "simulation.trials: must be a whole number from 1"),
     ],

@@ -127,6 +127,7 @@ def test_a_shard_without_blocks_is_done_at_once(tiny: Path, tmp_path: Path) -> N
         (("--shard", "1/2"), "--shard needs --out DIR"),
         (("--shard", "1/2", "--json", "--out", "{new}"), "--shard reports nothing yet"),
         (("--shard", "1/2", "--figure", "x.png", "--out", "{new}"), "--shard reports nothing yet"),
+        (("--shard", "1/2", "--looks", "x.png", "--out", "{new}"), "--shard reports nothing yet"),
         (("--shard", "3/2", "--out", "{new}"), "must be k/n with 1 <= k <= n, such as 3/100"),
         (("--shard", "0/2", "--out", "{new}"), "(given: 0/2)"),
         (("--shard", "one", "--out", "{new}"), "(given: one)"),
@@ -312,10 +313,13 @@ def test_show_prints_other_forms(out: Path, form: str, start: str) -> None:
 
 
 def test_show_draws(out: Path, tmp_path: Path) -> None:
-    figure = tmp_path / "result.png"
-    ended = in_process("show", out, "--figure", figure, "--quiet")
+    figure, looks = tmp_path / "result.png", tmp_path / "looks.png"
+    ended = in_process("show", out, "--figure", figure, "--looks", looks, "--quiet")
     assert (ended.code, ended.stderr) == (0, "")
-    assert figure.read_bytes().startswith(b"\x89PNG")
+    for file in (figure, looks):
+        assert file.read_bytes().startswith(b"\x89PNG")
+    refused = in_process("show", out, "--looks", tmp_path / "looks.jpg")
+    assert_one_clear_message(refused, 2, "--looks: must end in .png, .svg or .pdf")
 
 
 def test_show_partial_takes_what_there_is(tiny: Path, few: dict[str, bytes], out: Path) -> None:

@@ -1,8 +1,12 @@
-"""What must hold of whatever is seen: order, whole days, windows, and nothing before it happens."""
+"""What must hold of whatever is seen: order, whole days, windows, and nothing before it happens.
+
+And of what an investigator calls beside central review: it is at scans, or at death.
+"""
 
 from __future__ import annotations
 
 import math
+from itertools import takewhile
 from typing import NamedTuple
 
 import numpy as np
@@ -11,14 +15,23 @@ from hypothesis import strategies as st
 from twins.slow_assessments import (
     DAYS_PER_MONTH,
     LAST_DAY,
+    Called,
     Place,
     Seen,
     attended_days,
     is_evaluable,
     slow_observe,
+    slow_reading,
 )
 
 from simulate.engine.assessments import leave_unassessed, observe
+from simulate.engine.investigator import (
+    ArmReading,
+    call_progression,
+    call_response,
+    new_investigator,
+)
+from simulate.engine.philox import PURPOSE_INVESTIGATOR, SHIFT_8, draw_pair
 from simulate.engine.visits import ArmSchedule, draw_patients, new_schedule
 
 
@@ -136,3 +149,93 @@ def test_a_later_death_is_no_earlier_end(
             continue
         assert seen.pfs == min(longer.pfs, seen.os)
         assert seen.response == (longer.response if longer.response < seen.pfs else math.inf)
+
+
+SHARES = st.sampled_from([0.0, 0.3, 0.5, 1.0])
+
+
+@st.composite
+def readings(draw: st.DrawFn) -> ArmReading:
+    early, late = draw(SHARES), draw(SHARES)
+    return ArmReading(early, min(late, 1.0 - early), draw(SHARES), draw(SHARES))
+
+
+def called_of(
+    arm: ArmSchedule, reading: ArmReading, seen: list[Seen], place: Place
+) -> list[Called]:
+    n = len(seen)
+    seed, trial, arms = np.uint64(place.seed), np.uint64(place.trial), np.zeros(n, dtype=np.int64)
+    schedule, shift, assessable = new_schedule([arm]), np.zeros(n), np.zeros(n)
+    draw_patients(schedule, seed, trial, arms, n, shift, assessable)
+    first, second, pfs, response = (np.full(n, np.nan) for _ in range(4))
+    draw_pair(seed, trial, np.uint64(PURPOSE_INVESTIGATOR) << SHIFT_8, n, first, second)
+    central, death, _, confirmed = (np.array(months) for months in zip(*seen, strict=True))
+    common = schedule, new_investigator([reading]), seed, trial, arms, shift
+    call_progression(*common, first, central, death, n, pfs)
+    call_response(*common, second, pfs, confirmed, n, response)
+    for out in (pfs, response):
+        leave_unassessed(assessable, n, out)
+    return [Called(*row) for row in np.array([pfs, response]).T.tolist()]
+
+
+@settings(deadline=None)
+@given(arm_schedules(), readings(), MORTALS, places())
+def test_the_investigator_calls_what_the_twin_calls(
+    arm: ArmSchedule, reading: ArmReading, group: list[Patient], place: Place
+) -> None:
+    seen = seen_of(arm, group, place)
+    for i, called in enumerate(called_of(arm, reading, seen, place)):
+        assert called == slow_reading(arm, reading, place._replace(patient=i), seen[i])
+
+
+def scans_until(last: float, arm: ArmSchedule, place: Place) -> set[float]:
+    """Months of the scans attended up to the month ``last``."""
+    months = (day / DAYS_PER_MONTH for day in attended_days(arm, place))
+    return set(takewhile(lambda month: month <= last, months))
+
+
+@settings(deadline=None)
+@given(arm_schedules(), readings(), MORTALS, places())
+def test_the_investigator_calls_at_scans_or_at_death(
+    arm: ArmSchedule, reading: ArmReading, group: list[Patient], place: Place
+) -> None:
+    seen = seen_of(arm, group, place)
+    for i, called in enumerate(called_of(arm, reading, seen, place)):
+        if not is_evaluable(arm, place._replace(patient=i)):
+            assert called == Called(math.inf, math.inf)
+            continue
+        scans = scans_until(seen[i].os, arm, place._replace(patient=i))
+        assert called.pfs <= seen[i].os
+        assert called.pfs in scans | {seen[i].os}
+        assert called.response in scans | {math.inf}
+        assert called.response == math.inf or called.response < called.pfs
+        # Where both see progression, there is no attended scan between the two.
+        if seen[i].pfs < seen[i].os:
+            low, high = sorted((called.pfs, seen[i].pfs))
+            assert not [month for month in scans if low < month < high]
+        else:
+            assert called.pfs == seen[i].pfs
+
+
+@given(arm_schedules(), GROUPS, places())
+def test_an_investigator_without_errors_is_central_review(
+    arm: ArmSchedule, group: list[Patient], place: Place
+) -> None:
+    seen = seen_of(arm, group, place)
+    called = called_of(arm, ArmReading(), seen, place)
+    assert called == [Called(central.pfs, central.confirmed) for central in seen]
+
+
+@given(arm_schedules(), readings(), GROUPS, places(), SHARES)
+def test_more_of_one_error_leaves_who_has_another(
+    arm: ArmSchedule, reading: ArmReading, group: list[Patient], place: Place, more: float
+) -> None:
+    seen = seen_of(arm, group, place)
+    worse = reading._replace(early=max(more, reading.early), late=0.0)
+    both = reading._replace(late=0.0)
+    pairs = zip(called_of(arm, both, seen, place), called_of(arm, worse, seen, place), strict=True)
+    assert all(further.pfs <= called.pfs for called, further in pairs)
+    later = called_of(arm, reading._replace(early=0.0), seen, place)
+    fewer = called_of(arm, reading, seen, place)
+    for central, alone, mixed in zip(seen, later, fewer, strict=True):
+        assert (mixed.pfs > central.pfs) == (alone.pfs > central.pfs)

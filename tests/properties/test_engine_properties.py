@@ -80,6 +80,7 @@ def assert_nested(small: Patients, large: Patients, n: int) -> None:
             "survival and response",
             "progression through scans",
             "shifted scans in windows",
+            "missed scans read by the investigator",
             "binary endpoints alone",
         ]
     ),
@@ -191,7 +192,7 @@ def units_of_rows(scenario: Scenario) -> list[float]:
 
 # Scans are on whole days, and a month has 30.4375 of them, in whatever unit it is told; ensembles
 # are of hazards at 12 months; the factor of an uncertain arm is a rounded ratio of logarithms.
-UNIT_OF_ITS_OWN = ("scans", "ensemble", "uncertain")
+UNIT_OF_ITS_OWN = ("scans", "investigator", "ensemble", "uncertain")
 
 
 @pytest.mark.parametrize(
@@ -226,6 +227,7 @@ def test_the_unit_of_time_does_not_matter(name: str) -> None:
         "observed through scans",
         "responders of continuous times",
         "censored at the last of the scans",
+        "read by the investigator",
     ],
 )
 def test_a_row_does_not_depend_on_the_others(name: str) -> None:

@@ -99,6 +99,11 @@ def kill_and_go_on(tiny: Path, out: Path, whole: dict[str, bytes], kills: int, s
     assert not rejected(out).exists()
 
 
+def test_killed_twice(tiny: Path, many: dict[str, bytes], tmp_path: Path) -> None:
+    kill_and_go_on(tiny, tmp_path / "run", many, 2, 11)
+
+
+@pytest.mark.slow
 def test_killed_again_and_again(tiny: Path, many: dict[str, bytes], tmp_path: Path) -> None:
     kill_and_go_on(tiny, tmp_path / "run", many, 5, 0)
 

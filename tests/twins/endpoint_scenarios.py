@@ -61,6 +61,14 @@ EIGHT_THEN_TWELVE: Table = {
 }
 SHIFTED: Table = EIGHT_THEN_TWELVE | {"shift_days": 7, "not_evaluable_probability": 0.1}
 EVERY_SIX_WEEKS: Table = {"schedule": [{"from_week": 0, "every_weeks": 6}]}
+BIASED: Table = {
+    "progression_early_probability": 0.5,
+    "progression_late_probability": 0.1,
+    "response_missed_probability": 0.4,
+    "response_added_probability": 0.3,
+}
+FAIR: Table = {"progression_early_probability": 0.2, "progression_late_probability": 0.3}
+READ: Table = SHIFTED | {"confirm_response": True, "censor_at": "last_scan"}
 TWO_SCANNED_ARMS: Table = {
     "new": {"pfs": relative("old", 0.6), "dropout": dropping_out(0.02)},
     "old": {"pfs": exponential(5.0)},
@@ -690,5 +698,144 @@ ENDPOINT_FEATURES: dict[str, Table] = {
         "analyses": {"final": {"trigger": events(35, "all_data")}},
         "hypotheses": {"test": hypothesis("new", "old", "final")},
         "estimates": {"median": estimate("new", "median")},
+    },
+    "read by the investigator": {
+        # One plan for all arms, read in another way in one of them.
+        "arms": THREE_ARMS_JOINT
+        | {
+            "control": THREE_ARMS_JOINT["control"]
+            | {"assessments": READ | {"investigator": BIASED}}
+        },
+        "assessments": READ | {"investigator": FAIR},
+        "correlations": {"progression_response": 0.3},
+        "binary_endpoints": {"pressure": {"response_correlation": 0.4}, "anaemia": {}},
+        "strata": SITES,
+        "accrual": {"patients": 80, "arrivals": "poisson", "rate_per_month": 12.0},
+        "analyses": {
+            "responses": {"trigger": events(9, endpoint="response_investigator")},
+            "first": {"trigger": events(25, endpoint="pfs_investigator", arms=["high", "control"])},
+            "last": {"trigger": {"minimum_follow_up_months": 224 / 30.4375}},
+        },
+        "hypotheses": {
+            "central": hypothesis("high", "control", "first", "last", stratified=True),
+            "called": hypothesis(
+                "high", "control", "first", "last", stratified=True, endpoint="pfs_investigator"
+            ),
+            "late": weighted("last", stratified=True, **LATE)
+            | {
+                "endpoint": "pfs_investigator",
+                "arms": {"experimental": "high", "control": "control"},
+            },
+            "mean": of_curves(
+                "low", "control", "last", endpoint="pfs_investigator", kind="rmst", tau_months=7.0
+            ),
+            # On the risk sets of a row before, and then on curves of its own.
+            "within": hypothesis("low", "high", "last"),
+            "milestone": of_curves(
+                "low",
+                "high",
+                "last",
+                endpoint="pfs_investigator",
+                kind="milestone",
+                at_months=5.0,
+            ),
+            "again": hypothesis("low", "high", "last", null_hazard_ratio=1.2),
+            "mean_again": of_curves("low", "high", "last", kind="rmst", tau_months=7.0),
+            "response": of_rates(
+                "high",
+                "control",
+                "responses",
+                "last",
+                endpoint="response_investigator",
+                method="mantel_haenszel",
+                stratified=True,
+            ),
+            "pressure": of_rates("high", "low", "last", endpoint="pressure", method="z_pooled"),
+        },
+        "estimates": {
+            "median": estimate("control", "median", "pfs_investigator"),
+            "free": estimate(
+                "low", "share_event_free", "pfs_investigator", at_months=168 / 30.4375
+            ),
+            "rate": estimate(
+                "control", "rate", "response_investigator", minimum_follow_up_months=3.0
+            ),
+            "control": estimate("control", "rate", "disease_control"),
+            "duration": estimate("control", "median", "duration_of_response"),
+        },
+    },
+    "missed scans read by the investigator": {
+        "arms": {
+            "only": THREE_ARMS_JOINT["high"]
+            | {"pfs": exponential(5.0), "os": exponential(9.0), "binary": {}}
+        },
+        "assessments": EVERY_SIX_WEEKS
+        | {"window_days": 10, "missed_probability": 0.3, "shift_days": 20}
+        | {"censor_at": "last_scan", "not_evaluable_probability": 0.1, "confirm_response": True}
+        | {"investigator": BIASED | {"progression_late_probability": 0.5}},
+        "strata": SITES,
+        "accrual": {"patients": 50, "arrivals": "evenly_spaced", "rate_per_month": 8.0},
+        "follow_up": {"maximum_months": 10.0},
+        "analyses": {
+            "first": {"trigger": {"calendar_months": 6.0}},
+            "last": {"trigger": events(50, "all_data", endpoint="pfs_investigator")},
+        },
+        "hypotheses": {
+            "landmark": of_one_arm(
+                "only",
+                "first",
+                "last",
+                endpoint="pfs_investigator",
+                kind="landmark_survival",
+                at_months=4.0,
+                null_survival=0.5,
+            ),
+        },
+        "estimates": {
+            "called": estimate("only", "survival", "pfs_investigator", at_months=4.0),
+            "central": estimate("only", "survival", at_months=4.0),
+            "last": estimate("only", "last_survival", "pfs_investigator"),
+            "rate": estimate("only", "rate", "response_investigator"),
+            "duration": estimate("only", "median", "duration_of_response"),
+        },
+    },
+    "states read by the investigator": {
+        "arms": {
+            "new": {
+                "states": STATES_RELATIVE,
+                "assessments": EVERY_SIX_WEEKS | {"investigator": FAIR},
+            },
+            "old": {"states": STATES, "dropout": dropping_out(0.02)},
+        },
+        "assessments": EIGHT_THEN_TWELVE | {"investigator": BIASED},
+        "strata": SITES,
+        "accrual": {"patients": 60, "arrivals": "poisson", "rate_per_month": 8.0},
+        "analyses": {"final": {"trigger": events(45, endpoint="pfs_investigator")}},
+        "hypotheses": {
+            "central": hypothesis("new", "old", "final"),
+            "called": hypothesis("new", "old", "final", endpoint="pfs_investigator"),
+            "response": of_rates(
+                "new", "old", "final", endpoint="response_investigator", method="fisher"
+            ),
+        },
+    },
+    "responses alone, read by the investigator": {
+        "arms": {"only": {"response": responding(0.3, exponential(2.0))}},
+        "assessments": EVERY_SIX_WEEKS
+        | {"confirm_response": True, "not_evaluable_probability": 0.1}
+        | {"investigator": {"response_missed_probability": 0.2, "response_added_probability": 0.2}},
+        "accrual": {"patients": 40, "arrivals": "poisson", "rate_per_month": 4.0},
+        "follow_up": {"maximum_months": 6.0},
+        "analyses": {"last": {"trigger": events(17, "all_data", endpoint="response_investigator")}},
+        "hypotheses": {
+            "exact": of_one_arm(
+                "only",
+                "last",
+                endpoint="response_investigator",
+                kind="exact_binomial",
+                null_rate=0.15,
+            ),
+        },
+        "estimates": {"rate": estimate("only", "rate", "response")},
     },
 }

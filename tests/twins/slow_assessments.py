@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 from typing import NamedTuple
 
-from twins.slow_random import PURPOSES, WORD, Words, philox, word_uniform, words_at
+from twins.slow_random import PURPOSES, WORD, Words, philox, wide_uniform, word_uniform, words_at
 
+from simulate.engine.investigator import ArmReading
 from simulate.engine.visits import ArmSchedule
 
 DAYS_PER_MONTH = 30.4375
@@ -122,3 +124,45 @@ def slow_observe(
             first = day
             confirmed = math.inf if arm.confirm_response else day
     return Seen(*(day / DAYS_PER_MONTH for day in (pfs_day, os_day, first, confirmed)))
+
+
+class Called(NamedTuple):
+    """Months of PFS and response as the investigator calls them; infinite for never."""
+
+    pfs: float
+    response: float
+
+
+def slow_reading(arm: ArmSchedule, reading: ArmReading, place: Place, seen: Seen) -> Called:
+    """What the investigator calls of one patient of whom central review has ``seen`` so much."""
+    if not is_evaluable(arm, place):
+        return Called(math.inf, math.inf)
+    words = words_at(place.seed, place.patient, place.trial, "investigator")
+    first, second = wide_uniform(words[0], words[1]), wide_uniform(words[2], words[3])
+    pfs = seen.pfs
+    if seen.pfs < seen.os:
+        before, after = neighbours(arm, place, seen.pfs)
+        if first < reading.early:
+            pfs = before
+        elif first > 1.0 - reading.late:
+            pfs = min(after, seen.os)
+    response = seen.confirmed
+    if response < math.inf:
+        response = math.inf if second < reading.missed else response
+    elif second < reading.added:
+        scans = islice(attended_days(arm, place), 2 if arm.confirm_response else 1)
+        months = [day / DAYS_PER_MONTH for day in scans]
+        response = months[-1]
+    return Called(pfs, response if response < pfs else math.inf)
+
+
+def neighbours(arm: ArmSchedule, place: Place, month: float) -> tuple[float, float]:
+    """Scans attended before and after one; that itself and infinity where there are none."""
+    before, after = month, math.inf
+    for day in attended_days(arm, place):
+        if day / DAYS_PER_MONTH < month:
+            before = day / DAYS_PER_MONTH
+        if day / DAYS_PER_MONTH > month:
+            after = day / DAYS_PER_MONTH
+            break
+    return before, after

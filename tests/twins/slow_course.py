@@ -16,13 +16,14 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
-from twins.slow_assessments import Place, slow_control, slow_observe
+from twins.slow_assessments import Place, slow_control, slow_observe, slow_reading
 from twins.slow_random import wide_uniform, word_uniform, words_at
 
+from simulate.engine.investigator import ArmReading
 from simulate.engine.visits import ArmSchedule
 from simulate.runner.pack.values import exp, log
 from simulate.scenario.assessments import Assessments
-from simulate.scenario.endpoints import DISEASE_CONTROL, OS, PFS, RESPONSE
+from simulate.scenario.endpoints import DISEASE_CONTROL, OS, PFS, READINGS, RESPONSE
 from simulate.scenario.hazards import Hazard
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import (
@@ -182,6 +183,17 @@ def as_seen(scenario: Scenario, trial: int, number: int, arm: str, course: Cours
     found = {name: shown.get(name, month) for name, month in events.items()}
     if DISEASE_CONTROL in observed_endpoints(scenario):
         found[DISEASE_CONTROL] = slow_control(schedule_of(chosen), place, seen.pfs)
+    investigator = chosen.investigator
+    if investigator is not None:
+        reading = ArmReading(
+            early=investigator.progression_early_probability,
+            late=investigator.progression_late_probability,
+            missed=investigator.response_missed_probability,
+            added=investigator.response_added_probability,
+        )
+        called = slow_reading(schedule_of(chosen), reading, place, seen)
+        by_reader = zip(READINGS.items(), called, strict=True)
+        found |= {name: month for (name, read), month in by_reader if read in events}
     return Course(progression, found, seen.response)
 
 

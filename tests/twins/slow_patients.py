@@ -19,11 +19,19 @@ from twins.slow_transitions import walk_of
 from twins.slow_truths import truth_of
 
 from simulate.engine.visits import ArmSchedule
-from simulate.scenario.endpoints import DISEASE_CONTROL, OS, PFS, RESPONSE
+from simulate.scenario.endpoints import (
+    DISEASE_CONTROL,
+    OS,
+    PFS,
+    PFS_INVESTIGATOR,
+    READINGS,
+    RESPONSE,
+    RESPONSE_INVESTIGATOR,
+)
 from simulate.scenario.models import Accrual, Scenario
 from simulate.scenario.resolve import dropout_hazards, has_states, strata_cells
 
-SHOWN = (PFS, RESPONSE, DISEASE_CONTROL)
+SHOWN = (PFS, RESPONSE, DISEASE_CONTROL, *READINGS)
 Outcome = Literal["event", "dropout", "end"]
 
 
@@ -109,6 +117,8 @@ def last_months(
         return 0.0
     if endpoint in (RESPONSE, DISEASE_CONTROL):
         return min(limit, events.get(PFS, events.get(OS, math.inf)))
+    if endpoint == RESPONSE_INVESTIGATOR:
+        return min(limit, events.get(PFS_INVESTIGATOR, math.inf))
     if endpoint in scenario.binary_endpoints:
         return min(limit, scenario.binary_endpoints[endpoint].assessed_months)
     return limit

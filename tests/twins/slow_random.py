@@ -22,6 +22,7 @@ PURPOSES = {
     "visit": 6,
     "states": 7,
     "assessed": 8,
+    "investigator": 9,
 }
 
 Words = tuple[int, int, int, int]

@@ -25,6 +25,7 @@ from simulate.scenario.comparisons import arms_of
 from simulate.scenario.endpoints import (
     DURATION_OF_RESPONSE,
     PFS,
+    PFS_INVESTIGATOR,
     RESPONSE,
     TIME_TO_RESPONSE,
 )
@@ -122,8 +123,9 @@ def observe(
         return pfs._replace(time=duration_of(patient, pfs))
     seen = patient.calendar_end(endpoint) <= cutoff
     months = patient.endpoints[endpoint].months if seen else cutoff - patient.entry
-    if endpoint == PFS and not (seen and patient.has_event(PFS)) and ends_at_scan(patient):
-        months = last_scan(patient, cutoff)
+    is_pfs = endpoint in (PFS, PFS_INVESTIGATOR)
+    if is_pfs and not (seen and patient.has_event(endpoint)) and ends_at_scan(patient):
+        months = last_scan(patient, endpoint, cutoff)
     return Observed(
         months,
         seen and patient.has_event(endpoint),
@@ -142,13 +144,13 @@ def ends_at_scan(patient: Patient) -> bool:
     return patient.visits is not None and patient.visits[0].at_last_scan
 
 
-def last_scan(patient: Patient, cutoff: float) -> float:
+def last_scan(patient: Patient, endpoint: str, cutoff: float) -> float:
     """Month of the last scan attended by the end of follow-up or the cutoff; 0 if there is none."""
     assert patient.visits is not None
     last = 0.0
     for day in attended_days(*patient.visits):
         month = day / DAYS_PER_MONTH
-        if month > patient.endpoints[PFS].months or patient.entry + month > cutoff:
+        if month > patient.endpoints[endpoint].months or patient.entry + month > cutoff:
             break
         last = month
     return last

@@ -187,6 +187,22 @@ def test_events_that_are_never_expected() -> None:
     assert (after.month, after.typical) == (math.inf, False)
 
 
+def test_looks_at_events_without_a_closed_form_are_unknown() -> None:
+    scans: Table = {"schedule": [{"from_week": 0, "every_weeks": 8}], "investigator": {}}
+    called = events(20, endpoint="pfs_investigator")
+    month = {"calendar_months": 8.0}
+    looks = looks_of(month, called, {"calendar_months": 9.0}, assessments=scans)
+    assert [look.known for look in looks] == [True, False, False]
+    assert [look.month for look in looks] == [8.0, math.inf, math.inf]
+    for trigger in ({"earliest_of": [called, month]}, {"latest_of": [month, called]}):
+        (look,) = looks_of(trigger, assessments=scans)
+        assert (look.month, look.known, look.fixed, look.typical) == (math.inf, False, False, False)
+    # Who does without the look does not wait for it, but looks then vary between trials.
+    skipped = events(20, "skip", endpoint="pfs_investigator")
+    unknown, after = looks_of(skipped, {"calendar_months": 9.0}, assessments=scans)
+    assert (unknown.known, after.known, after.month, after.typical) == (False, True, 9.0, False)
+
+
 def test_events_that_many_trials_never_have_make_a_look_untypical() -> None:
     limit = {"follow_up": {"maximum_months": 8.0}}
     total = expected(EVENT, 1e6, limit=8.0) + expected(EVENT / 2, 1e6, limit=8.0)

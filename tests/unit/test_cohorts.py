@@ -176,6 +176,30 @@ def test_observed_endpoints_and_who_is_not_evaluable() -> None:
     assert np.all(cohort.cut(30.0, "os").months[gone] > 0.0)
 
 
+def test_the_investigators_reading_stands_beside_central_review(cohort: Cohort) -> None:
+    errors = {
+        "progression_early_probability": 0.3,
+        "progression_late_probability": 0.2,
+        "response_missed_probability": 0.4,
+        "response_added_probability": 0.2,
+    }
+    scans = {"schedule": [{"from_week": 0, "every_weeks": 8}], "investigator": errors}
+    read = next(cohorts(scenario_from_dict(JOINT | {"assessments": scans})))
+    names = ("pfs", "os", "response", "pfs_investigator", "response_investigator", "pain")
+    assert read.endpoints == names
+    assert np.all(read.pfs_investigator <= read.os)
+    early, late = read.pfs_investigator < read.pfs, read.pfs_investigator > read.pfs
+    assert 10 < early.sum() < 60
+    assert 5 < late.sum() < 40
+    responded = read.binary["response_investigator"]
+    assert np.any(responded & ~read.responded)
+    assert np.any(~responded & read.responded)
+    cut = read.cut(1000.0, "pfs_investigator")
+    assert np.array_equal(cut.months, np.minimum(read.pfs_investigator, read.dropout))
+    with pytest.raises(ScenarioError, match="must be one of the scenario's: pfs, os, response"):
+        _ = cohort.pfs_investigator
+
+
 def test_scans_show_responses_that_count_once_confirmed() -> None:
     scan = {"from_week": 0, "every_weeks": 8}
     seen = {"schedule": [scan], "window_days": 3, "confirm_response": True}
@@ -203,15 +227,17 @@ def test_names_are_those_of_the_scenario(cohort: Cohort) -> None:
     assert repr(cohort) == "Cohort(trial=0)"
 
 
-def test_arrays_cannot_be_changed(cohort: Cohort) -> None:
+def test_arrays_cannot_be_changed() -> None:
+    scans = {"schedule": [{"from_week": 0, "every_weeks": 8}], "investigator": {}}
+    cohort = next(cohorts(scenario_from_dict(JOINT | {"assessments": scans})))
     arrays = {
         name: value
         for name in dir(Cohort)
         if isinstance(getattr(Cohort, name), property)
         and isinstance(value := getattr(cohort, name), np.ndarray)
     }
-    assert len(arrays) == 10
-    for array in [*arrays.values(), cohort.binary["pain"]]:
+    assert len(arrays) == 11
+    for array in [*arrays.values(), *cohort.binary.values()]:
         with pytest.raises(ValueError, match="read-only"):
             array[0] = array[1]
     with pytest.raises(AttributeError):

@@ -148,6 +148,7 @@ def test_purposes_are_documented_and_fixed() -> None:
         "visit": engine.PURPOSE_VISIT,
         "states": engine.PURPOSE_STATES,
         "assessed": engine.PURPOSE_ASSESSED,
+        "investigator": engine.PURPOSE_INVESTIGATOR,
     }
     assert numbers == PURPOSES
     documented = documented_purposes(engine)

@@ -178,6 +178,15 @@ def test_keys_of_scans_that_came_later_change_nothing_at_their_defaults() -> Non
         assert _hashes("assessments", SCANS | {key: other})[0] != base
 
 
+def test_an_investigator_is_data() -> None:
+    read = _hashes("assessments", SCANS | {"investigator": {}})[0]
+    assert read != _hashes("assessments", SCANS)[0]
+    for key in ("progression_early_probability", "progression_late_probability"):
+        assert _hashes("assessments", SCANS | {"investigator": {key: 0.1}})[0] != read
+    told = {"status": "inferred", "source": "Assumed."}
+    assert _hashes("assessments", SCANS | {"investigator": told})[0] == read
+
+
 @pytest.mark.parametrize("table", ["arms", "strata", "hypotheses"])
 def test_order_of_names_matters(table: str) -> None:
     def turn(data: dict[str, Any]) -> None:

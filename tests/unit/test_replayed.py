@@ -37,7 +37,7 @@ from simulate.results.replayed import (
 from simulate.runner.execute import BLOCK_TRIALS, Block, simulate_block
 from simulate.runner.pack import endpoint_numbers, pack
 from simulate.scenario.comparisons import arms_of, planned, planned_comparisons
-from simulate.scenario.endpoints import OF_RESPONDERS
+from simulate.scenario.endpoints import OF_RESPONDERS, READINGS
 from simulate.scenario.models import Scenario
 
 
@@ -162,11 +162,13 @@ def test_every_patients_follow_up_ends_for_its_reason(name: str) -> None:
                 last = limit
                 if endpoint in ("response", "disease_control"):
                     last = min(limit, trial.patients.event[0, n])
+                elif endpoint == "response_investigator":
+                    last = min(limit, trial.patients.event[numbers.get("pfs_investigator", 0), n])
                 elif endpoint in scenario.binary_endpoints:
                     last = min(limit, scenario.binary_endpoints[endpoint].assessed_months)
                 arm = scenario.arms[row["arm"]]
                 scans = arm.assessments or scenario.assessments
-                is_seen = endpoint in ("pfs", "response", "disease_control")
+                is_seen = endpoint in ("pfs", "response", "disease_control", *READINGS)
                 if scans and scans.not_evaluable_probability and is_seen:
                     last = min(last, trial.patients.assessable[n])
                 if is_seen and arm.states is not None and arm.states.discontinuation is not None:
@@ -179,7 +181,7 @@ def test_every_patients_follow_up_ends_for_its_reason(name: str) -> None:
                     "cutoff": cut.cutoff - entry,
                 }
                 if (
-                    endpoint == "pfs"
+                    endpoint in ("pfs", "pfs_investigator")
                     and why != "event"
                     and scans
                     and scans.censor_at == "last_scan"

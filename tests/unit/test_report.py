@@ -31,7 +31,8 @@ from simulate.api import run
 from simulate.errors import ScenarioError, SimulateError
 from simulate.report import progress as progress_module
 from simulate.report.contents import rejection_name, with_error
-from simulate.report.figure import NOT_REJECTED_COLOR, REJECTED_COLOR, check_path, draw
+from simulate.report.figure import NOT_REJECTED_COLOR, REJECTED_COLOR, draw
+from simulate.report.pictures import check_path
 from simulate.report.progress import progress_of
 from simulate.report.text import print_check, print_result
 from simulate.report.words import describe, trigger_text
@@ -244,14 +245,14 @@ def test_hypotheses_and_stopping_in_words() -> None:
 
 
 @pytest.mark.parametrize("name", FEATURES)
-@pytest.mark.parametrize("width", [60, 80, 140])
-def test_every_scenario_can_be_printed_at_every_width(name: str, width: int) -> None:
+def test_every_scenario_can_be_printed_at_every_width(name: str) -> None:
     result = result_of(name, 30)
-    for text in (checked(result.scenario, width), printed(result, width)):
-        assert "…" not in text
-        assert "nan" not in text
-        table_lines = [line for line in text.splitlines() if "─" in line]
-        assert all(len(line) <= width for line in table_lines)
+    for width in (60, 80, 140):
+        for text in (checked(result.scenario, width), printed(result, width)):
+            assert "…" not in text
+            assert "nan" not in text
+            table_lines = [line for line in text.splitlines() if "─" in line]
+            assert all(len(line) <= width for line in table_lines)
 
 
 def cells_after(text: str, label: str) -> list[str]:
@@ -453,6 +454,18 @@ def test_check_shows_what_closed_forms_expect() -> None:
     assert cells_after(never, "calendar month") == ["never"] * 4
     assert "uncertain: trials may well lack the events" in never
     assert "test: no closed-form power" in never
+    # Nothing is foreseen of a look at events that an investigator calls.
+    scans = {"schedule": [{"from_week": 0, "every_weeks": 8}], "investigator": {}}
+    trigger = {"endpoint": "pfs_investigator", "events": 20, "if_not_reached": "skip"}
+    analyses = {"month": {"trigger": {"calendar_months": 8.0}}, "called": {"trigger": trigger}}
+    tests = {"test": hypothesis("new", "old", "month", "called")}
+    chosen = feature_scenario("plain", assessments=scans, analyses=analyses, hypotheses=tests)
+    called = checked(chosen)
+    assert cells_after(called, "calendar month") == ["8.00"]
+    assert "exact  unknown" in called
+    assert "unknown: no closed form says when such events come" in called
+    assert "approximate: " not in called
+    assert "uncertain: " not in called
 
 
 # Figures
@@ -613,8 +626,8 @@ def test_narrow_and_wide_ratios_get_round_ticks(
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("figure.pdf", "must end in .png or .svg"),
-        ("figure", "must end in .png or .svg"),
+        ("figure.jpg", "must end in .png, .svg or .pdf"),
+        ("figure", "must end in .png, .svg or .pdf"),
         ("no/such/figure.png", "must be in a folder that exists"),
     ],
 )

@@ -27,7 +27,7 @@ from simulate.errors import ScenarioError, SimulateError
 from simulate.report.kaplan_meier import draw
 from simulate.report.replay import check_csv_path, median_text, print_replay, save_csv
 from simulate.results.replayed import ReplayedTrial, replay_trial
-from simulate.scenario.endpoints import TIMES
+from simulate.scenario.endpoints import OF_PATIENTS
 
 
 def printed(trial: ReplayedTrial, analysis: str | None = None, width: int = 140) -> str:
@@ -271,7 +271,9 @@ def test_every_trial_can_be_drawn_and_equal_trials_are_equal_files(
     scenario = feature_scenario(name)
     trial = replay_trial(scenario, 1)
     here = [look.hypothesis for look in trial.looks if look.analysis == trial.cut().analysis]
-    if not any(scenario.hypotheses[h].endpoint in TIMES for h in here if h in scenario.hypotheses):
+    if not any(
+        scenario.hypotheses[h].endpoint in OF_PATIENTS for h in here if h in scenario.hypotheses
+    ):
         with pytest.raises(ScenarioError, match="needs an analysis with a hypothesis about a time"):
             draw(trial, trial.cut(), str(tmp_path / "a.svg"))
         return

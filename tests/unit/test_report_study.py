@@ -6,15 +6,14 @@ import io
 import re
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from rich.console import Console
 from twins.scenario_tables import Table
 from twins.study_tables import ACCRUAL, HELD, axes, judged, study_tables
+from unit.pictures import caught, legend_texts, numbers
 
 import simulate
 from simulate.errors import ScenarioError, SimulateError
@@ -38,26 +37,8 @@ def printed(found: Study, width: int = 160) -> str:
 
 def drawn(found: Study, path: Path, **options: Any) -> list[Axes]:
     """Panels of the picture, colour bars left out."""
-    figures: list[Figure] = []
-    save = Figure.savefig
-
-    def saving(figure: Figure, *arguments: Any, **how: Any) -> None:
-        figures.append(figure)
-        save(figure, *arguments, **how)
-
-    with patch.object(Figure, "savefig", saving):
-        draw_study(found, str(path), **options)
-    (figure,) = figures
+    figure = caught(lambda: draw_study(found, str(path), **options))
     return [panel for panel in figure.axes if panel.get_label() != "<colorbar>"]
-
-
-def places(values: Any) -> list[float]:
-    return [float(value) for value in values]
-
-
-def texts(panel: Axes) -> list[str]:
-    legend = panel.get_legend()
-    return [] if legend is None else [text.get_text() for text in legend.get_texts()]
 
 
 @pytest.fixture(name="held", scope="module")
@@ -162,18 +143,18 @@ def test_lines_are_powers_over_the_first_axis(held: Study, tmp_path: Path) -> No
     lines, heat = drawn(held, tmp_path / "study.svg")
     assert lines.get_xlabel() == "control (months)"
     assert lines.get_ylabel() == "power"
-    assert texts(lines) == ["2", "4", "8", "closed form (Schoenfeld)"]
+    assert legend_texts(lines) == ["2", "4", "8", "closed form (Schoenfeld)"]
     for accrual in (2, 4, 8):
         cells = [cell for cell in held.cells if cell.cell.values["accrual"] == accrual]
         x = [cell.cell.values["control"] for cell in cells]
         (marked,) = [line for line in lines.get_lines() if line.get_label() == str(accrual)]
-        assert places(marked.get_xdata()) == x
+        assert numbers(marked.get_xdata()) == x
         powers = [cell.power().value for cell in cells]
-        assert places(marked.get_ydata()) == powers
+        assert numbers(marked.get_ydata()) == powers
         twins = [cell.twin("rejection_probability", "pfs") for cell in cells]
         dashed = [line for line in lines.get_lines() if line.get_linestyle() == "--"]
         closed = [twin.twin for twin in twins if twin is not None]
-        assert any(places(line.get_ydata()) == closed for line in dashed)
+        assert any(numbers(line.get_ydata()) == closed for line in dashed)
     band = lines.collections[0].get_paths()[0].vertices
     first = [cell for cell in held.cells if cell.cell.values["accrual"] == 2]
     top = max(cell.power().value + 1.959964 * cell.power().mcse for cell in first)
@@ -197,8 +178,8 @@ def test_without_an_effect_points_are_hollow_and_alpha_is_drawn(
     assert panel.get_ylabel() == "power or type I error"
     assert panel.get_xlabel() == "True ratio"
     hollow = [line for line in panel.get_lines() if line.get_markerfacecolor() == "white"]
-    assert [places(line.get_xdata()) for line in hollow if places(line.get_xdata())] == [[1.0]]
-    assert texts(panel)[-1] == "type I error"
+    assert [numbers(line.get_xdata()) for line in hollow if numbers(line.get_xdata())] == [[1.0]]
+    assert legend_texts(panel)[-1] == "type I error"
     tables = axes(ratio=RATIO)
     del tables["hypotheses"]["pfs"]["critical_values"]
     tables["hypotheses"]["pfs"]["alpha"] = 0.05
@@ -218,7 +199,7 @@ def test_names_instead_of_numbers_stand_side_by_side(tmp_path: Path) -> None:
         found.cell(bounds=name, accrual=4).estimate("not_decided_by_horizon", "pfs").value
         for name in ("low", "high")
     ]
-    assert places(marked.get_ydata()) == expected
+    assert numbers(marked.get_ydata()) == expected
     assert late.get_ylabel() == "share of trials not decided by month 24"
 
 
@@ -246,8 +227,8 @@ def test_equal_studies_give_equal_pictures(ratios: Study, tmp_path: Path) -> Non
 
 def test_pictures_that_cannot_be_drawn_are_refused_before(tmp_path: Path, ratios: Study) -> None:
     grid = load_grid(axes(ratio=RATIO))
-    with pytest.raises(ScenarioError, match=r"--figure: must end in \.png or \.svg"):
-        check(grid, str(tmp_path / "study.pdf"))
+    with pytest.raises(ScenarioError, match=r"--figure: must end in \.png, \.svg or \.pdf"):
+        check(grid, str(tmp_path / "study.jpg"))
     with pytest.raises(ScenarioError, match=r"--heatmap: study\.axes: needs two axes"):
         check(grid, str(tmp_path / "study.png"), heatmap=True)
     many = {"path": "accrual.patients", "values": list(range(30, 60))}

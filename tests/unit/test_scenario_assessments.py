@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from simulate.scenario.assessments import MOST_WEEKS, Assessments
+from simulate.scenario.assessments import MOST_WEEKS, Assessments, Investigator, TrialAssessments
 
 Steps = tuple[dict[str, float], ...]
 
@@ -142,3 +142,31 @@ def test_windows_leave_visits_in_order_at_the_shortest_gap() -> None:
     assert read(steps((0, 12), (24, 3)), window_days=10).window_days == 10
     assert refusal(steps((0, 12), (24, 3)), window_days=11)[1].startswith("must be less than half")
     assert refusal(steps((0, 1 / 7)), window_days=1)[2] == "at most 0"
+
+
+def test_an_investigator_agrees_unless_said_otherwise() -> None:
+    table = TrialAssessments.model_validate({"schedule": STEPS, "investigator": {}})
+    assert table.investigator == Investigator()
+    assert set(Investigator().model_dump(exclude={"status", "source"}).values()) == {0.0}
+    assert TrialAssessments.model_validate({"schedule": STEPS}).investigator is None
+
+
+@pytest.mark.parametrize("early", [0.0, 0.1, 0.3, 0.6, 0.7, 1.0])
+def test_early_and_late_may_make_up_one(early: float) -> None:
+    keys = {"progression_early_probability": early, "progression_late_probability": 1.0 - early}
+    assert Investigator.model_validate(keys).progression_late_probability == 1.0 - early
+
+
+@pytest.mark.parametrize("key", [k for k in Investigator.model_fields if "probability" in k])
+def test_probabilities_of_an_investigator(key: str) -> None:
+    assert getattr(Investigator.model_validate({key: 1.0}), key) == 1.0
+    for value in (1.000001, -1e-9):
+        with pytest.raises(ValidationError):
+            Investigator.model_validate({key: value})
+
+
+def test_early_and_late_above_one_are_refused() -> None:
+    keys = {"progression_early_probability": 0.6, "progression_late_probability": 0.41}
+    with pytest.raises(ValidationError, match="must not sum to more than 1") as caught:
+        Investigator.model_validate(keys)
+    assert caught.value.errors()[0]["ctx"]["remedy"] == "at most 0.4"

@@ -133,6 +133,7 @@ def test_shipped_scenarios_are_all_there() -> None:
         "w1",
         "w2",
         "w3",
+        "belzutifan-open-label",
         "belzutifan-vs-investigators-choice",
         "belzutifan-vs-radioligand",
         "belzutifan-vs-sunitinib-calibrated",

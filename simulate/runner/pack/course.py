@@ -7,13 +7,22 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from simulate.engine.arrays import Course, Hazards, Schedule
+from simulate.engine.arrays import Course, Hazards, Investigator, Schedule
+from simulate.engine.investigator import ArmReading, new_investigator
 from simulate.engine.visits import ArmSchedule, new_schedule
 from simulate.runner.pack.hazards import pack_members
 from simulate.runner.pack.members import hazards_by_member
 from simulate.runner.pack.states import pack_transition
 from simulate.runner.pack.values import exp, floats, log
-from simulate.scenario.endpoints import DISEASE_CONTROL, OS, PFS, RESPONSE, TIMES
+from simulate.scenario.endpoints import (
+    DISEASE_CONTROL,
+    OS,
+    PFS,
+    PFS_INVESTIGATOR,
+    RESPONSE,
+    RESPONSE_INVESTIGATOR,
+    TIMES,
+)
 from simulate.scenario.hazards import Hazard
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import (
@@ -21,10 +30,12 @@ from simulate.scenario.resolve import (
     endpoints_of,
     event_hazards,
     has_states,
+    investigators,
     is_assessed,
     n_members,
     observed_endpoints,
     progression_hazards,
+    readings_of,
     response_time_hazards,
     strata_cells,
 )
@@ -67,14 +78,13 @@ def pack_course(scenario: Scenario, progression: Progression | None = None) -> C
         by_member = hazards_by_member(scenario, first_endpoints[0])
     deaths = event_hazards(scenario, OS, log=log, exp=exp) if has_both else nobody
     has_response = RESPONSE in endpoints and not in_states
-    has_control = DISEASE_CONTROL in numbers
     times = response_time_hazards(scenario, log=log, exp=exp) if has_response else nobody
     binary = list(scenario.binary_endpoints.values())
     loadings = _loadings(scenario)
     with_response = [endpoint.response_correlation for endpoint in binary]
     built_in = 3 if in_states else 1 + int(has_both) + int(has_response)
     return Course(
-        n_endpoints=built_in + int(has_control) + len(binary),
+        n_endpoints=built_in + len(_observed_rows(scenario)) + len(binary),
         first_event=pack_transition(scenario, STABLE_TO_PROGRESSION)
         if in_states
         else packed(first, by_member),
@@ -89,6 +99,10 @@ def pack_course(scenario: Scenario, progression: Progression | None = None) -> C
         is_assessed=int(is_assessed(scenario)),
         schedule=pack_schedule(scenario),
         disease_control=numbers.get(DISEASE_CONTROL, -1),
+        has_investigator=int(bool(investigators(scenario))),
+        investigator=_pack_investigator(scenario),
+        pfs_investigator=numbers.get(PFS_INVESTIGATOR, -1),
+        response_investigator=numbers.get(RESPONSE_INVESTIGATOR, -1),
         n_binary=len(binary),
         binary_rate=np.array(
             [rates(name) for name in scenario.binary_endpoints], dtype=np.float64
@@ -125,20 +139,38 @@ def pack_schedule(scenario: Scenario) -> Schedule:
     return new_schedule(arms)
 
 
+def _pack_investigator(scenario: Scenario) -> Investigator:
+    """How the investigator's reading differs from central review; not used without one."""
+    found = investigators(scenario)
+    arms = [
+        ArmReading(
+            table.progression_early_probability,
+            table.progression_late_probability,
+            table.response_missed_probability,
+            table.response_added_probability,
+        )
+        for table in found.values()
+    ]
+    return new_investigator(arms or [ArmReading()] * len(scenario.arms))
+
+
 def endpoint_numbers(scenario: Scenario) -> dict[str, int]:
     """Row of each endpoint in the engine's arrays; row 0 is the first event, if there is one."""
     binary = list(scenario.binary_endpoints)
     endpoints = [name for name in endpoints_of(scenario) if name not in binary]
-    has_control = DISEASE_CONTROL in observed_endpoints(scenario)
+    others = [*_observed_rows(scenario), *binary]
     if has_states(scenario):
         rows = {name: n for name, n in ROWS_OF_STATES.items() if name in endpoints}
-        others = [*([DISEASE_CONTROL] if has_control else []), *binary]
         return rows | {name: len(ROWS_OF_STATES) + i for i, name in enumerate(others)}
-    if has_control:
-        endpoints.append(DISEASE_CONTROL)
     # Without PFS and OS, row 0 is that of an event that never happens.
     first = 0 if set(TIMES) & set(endpoints) else 1
-    return {name: first + i for i, name in enumerate([*endpoints, *binary])}
+    return {name: first + i for i, name in enumerate([*endpoints, *others])}
+
+
+def _observed_rows(scenario: Scenario) -> list[str]:
+    """Observed endpoints that have rows, in their order."""
+    has_control = DISEASE_CONTROL in observed_endpoints(scenario)
+    return [*([DISEASE_CONTROL] if has_control else []), *readings_of(scenario)]
 
 
 def _loadings(scenario: Scenario) -> tuple[float, float, float, float, float]:

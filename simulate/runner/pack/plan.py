@@ -23,7 +23,13 @@ from simulate.runner.pack.looks import Nodes
 from simulate.runner.pack.states import pack_states
 from simulate.runner.pack.values import exp, floats, integers, inverse, log
 from simulate.scenario.comparisons import Comparison, arms_of, planned, planned_comparisons
-from simulate.scenario.endpoints import DURATION_OF_RESPONSE, OF_RESPONDERS, PFS, TIMES
+from simulate.scenario.endpoints import (
+    DURATION_OF_RESPONSE,
+    OF_PATIENTS,
+    OF_RESPONDERS,
+    PFS,
+    PFS_INVESTIGATOR,
+)
 from simulate.scenario.hypotheses import Hypothesis
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import dropout_hazards, has_states, n_members, strata_cells
@@ -57,6 +63,7 @@ def pack(scenario: Scenario, progression: Progression | None = None) -> Plan:
     scans = _first_of(row.scans for row in needs)
     curves = _first_of(row.draws_curves for row in needs)
     orders = _row_orders(needs, scans, curves)
+    sorts = [int(_patients(order) != _patients(before)) for order, before in orders]
     hypotheses = pack_hypotheses(scenario)
     poisson = scenario.accrual.arrivals == "poisson"
     follow_up = scenario.follow_up
@@ -90,8 +97,11 @@ def pack(scenario: Scenario, progression: Progression | None = None) -> Plan:
         row_look=integers(c.analysis_number for c in comparisons),
         row_hypothesis=integers(c.hypothesis_number for c in comparisons),
         row_counts=_first_of(row.counts for row in needs),
-        row_follows=_first_of(row.follows for row in needs),
-        row_sorts=integers(int(_patients(order) != _patients(before)) for order, before in orders),
+        # Only where patients are sorted: elsewhere nothing is followed.
+        row_follows=_first_of(
+            row.follows if s else None for row, s in zip(needs, sorts, strict=True)
+        ),
+        row_sorts=integers(sorts),
         row_arranges=integers(int(order != before) for order, before in orders),
         row_scans=scans,
         row_weighs=_first_of(row.weighs for row in needs),
@@ -140,15 +150,16 @@ def _needs(scenario: Scenario, row: Comparison, schedule: Schedule) -> _Needs:
     months = chosen if test is None else test
     arms, endpoint = arms_of(chosen), chosen.endpoint
     counts = (row.analysis, endpoint, arms, getattr(months, "minimum_follow_up_months", None))
-    of_times = endpoint in (*TIMES, *OF_RESPONDERS)
+    of_times = endpoint in (*OF_PATIENTS, *OF_RESPONDERS)
     of_curves = of_times and (test is None or isinstance(test, OfCurves))
     order = Order(row.analysis, endpoint, arms, test is not None and test.stratified)
-    ends_at_scans = endpoint == PFS and schedule.ends_at_scans == 1
+    read = PFS if endpoint == DURATION_OF_RESPONSE else endpoint
+    ends_at_scans = endpoint in {PFS, PFS_INVESTIGATOR} and schedule.ends_at_scans == 1
     is_followed = ends_at_scans or endpoint == DURATION_OF_RESPONSE
     is_weighted = isinstance(test, WeightedLogrankTest | MaxComboTest)
     return _Needs(
         counts=counts,
-        follows=row.analysis if is_followed else None,
+        follows=(row.analysis, read) if is_followed else None,
         scans=order if of_times and not of_curves else None,
         weighs=order if is_weighted else None,
         draws_curves=order if of_curves else None,
