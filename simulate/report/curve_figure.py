@@ -98,10 +98,10 @@ def _draw_line(found: Size, x: np.ndarray, axes: Axes) -> None:
     """The probit line, where there is one that the answer rests on."""
     from scipy.special import ndtr  # noqa: PLC0415 - slow to import
 
-    line = found.found.line
-    if line is None or found.found.is_uneven or found.found.levels_off:
+    line, scale = found.found.line, found.found.scale
+    if line is None or scale is None or found.found.is_uneven or found.found.levels_off:
         return
-    y = [float(ndtr(line.probit(found.lever.coordinate(value)))) for value in x]
+    y = [float(ndtr(line.probit(scale.of(found.lever.coordinate(value))))) for value in x]
     axes.plot(x, y, "-", color=COLOR, linewidth=1.2, label="fitted probit line")
 
 

@@ -11,7 +11,7 @@ from simulate.engine.arrays import (
     Statistics,
 )
 from simulate.results.decisions import BoolArray, decide, rejected_by_end
-from simulate.results.estimates import Moments, Share
+from simulate.results.estimates import Moments, Share, WholeMoments
 from simulate.results.members import MemberShares
 from simulate.results.tallies import Tallies
 from simulate.results.tally import tally
@@ -129,6 +129,8 @@ class Rejections(NamedTuple):
         Trials whose look lacks the events that it was planned at.
     month : Moments
         Calendar months of the look, of the trials that have it.
+    events : WholeMoments
+        Events of the hypothesis's arms at the look, of the trials that have it.
     by_member : MemberShares or None
         Trials that rejected it, by their truths; None where there is one.
     """
@@ -136,6 +138,7 @@ class Rejections(NamedTuple):
     rejected: Share
     short: Share
     month: Moments
+    events: WholeMoments
     by_member: MemberShares | None
 
     def combined(self, other: Rejections) -> Rejections:
@@ -145,6 +148,7 @@ class Rejections(NamedTuple):
             self.rejected.combined(other.rejected),
             self.short.combined(other.short),
             self.month.combined(other.month),
+            self.events.combined(other.events),
             None if own is None or its is None else own.combined(its),
         )
 
@@ -213,12 +217,15 @@ def _rejections(
     scenario: Scenario, block: Block, statistics: Statistics, row: int, rejected: BoolArray
 ) -> Rejections:
     """Counts of the trials of a block that reject, and of the look of a row."""
-    status, cutoff = statistics.status[:, row], statistics.cutoff[:, row]
+    status = statistics.status[:, row]
+    here = (status & STATUS_LOOK_SKIPPED) == 0
+    events = statistics.events_experimental[here, row] + statistics.events_control[here, row]
     members = n_members(scenario)
     return Rejections(
         Share.of(rejected),
         Share.of((status & (STATUS_TARGET_NOT_REACHED | STATUS_LOOK_SKIPPED)) != 0),
-        Moments.of(cutoff[(status & STATUS_LOOK_SKIPPED) == 0]),
+        Moments.of(statistics.cutoff[here, row]),
+        WholeMoments.of(events),
         MemberShares.of(rejected, block.start, members) if members > 1 else None,
     )
 

@@ -114,7 +114,7 @@ def _at_events(scenario: Scenario, name: str) -> float | None:
     """Schoenfeld's power of a single look at a number of the hypothesis's own events."""
     chosen = scenario.hypotheses[name]
     trigger = scenario.analyses[chosen.analyses[-1]].trigger
-    if len(chosen.analyses) > 1 or not _counts_its_own(scenario, chosen, trigger):
+    if len(chosen.analyses) > 1 or not counts_its_own(scenario, chosen, trigger):
         return None
     log_hr = constant_log_hazard_ratio(scenario, name)
     if log_hr is None or not isinstance(chosen.test, LogrankTest) or may_stop(scenario, name):
@@ -136,7 +136,7 @@ def may_stop(scenario: Scenario, name: str) -> bool:
     return scenario.stopping.rejected == "all" and name not in scenario.stopping.hypotheses
 
 
-def _counts_its_own(scenario: Scenario, chosen: Hypothesis, trigger: object) -> bool:
+def counts_its_own(scenario: Scenario, chosen: Hypothesis, trigger: object) -> bool:
     """Whether a look is at a number of events of the hypothesis in its arms."""
     return (
         isinstance(trigger, EventTrigger)

@@ -40,6 +40,8 @@ SMALLEST_RATIO = 0.05
 # Beyond which a hazard ratio is no assumption but a slip.
 LARGEST_RATIO = 20.0
 ROUNDING = 1e-9
+# Share of a coordinate over which a line may be trusted.
+PROPORTIONAL_REACH = 0.06
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ class Lever(ABC):
         Of coordinates that are proportional to the mean of the test statistic, a power of 0.9 at
         level 0.025 lies 3.24 from 0 in probits: this is a fifth of a probit.
         """
-        return 0.06 * abs(coordinate)
+        return PROPORTIONAL_REACH * abs(coordinate)
 
     def rounded_up(self, value: float) -> float:
         """Value with at least the power of one that need not be whole."""

@@ -15,12 +15,15 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import NamedTuple
 
+import numpy as np
+
 from simulate.results.estimates import Estimate
 from simulate.results.keep import Rejections
 from simulate.scenario.comparisons import critical_values
 from simulate.studies.curve import Point
 from simulate.studies.fit import Limits, ProbitLine, fit_probit
-from simulate.studies.levers import Lever
+from simulate.studies.levers import PROPORTIONAL_REACH, Lever
+from simulate.studies.scale import Scale, isotonic
 
 LEVEL = 0.95
 # Trials of a first look at a value.
@@ -81,6 +84,8 @@ class Found:
         the answer and its interval rest on nothing but that power does not fall.
     line : ProbitLine or None
         The fitted line.
+    scale : Scale or None
+        From coordinates of the lever to those of the line.
     """
 
     value: float | None
@@ -89,6 +94,7 @@ class Found:
     is_uneven: bool = False
     levels_off: bool = False
     line: ProbitLine | None = None
+    scale: Scale | None = None
 
 
 class Points:
@@ -230,6 +236,9 @@ class _Search:
         self.at_none = -min(limits.values())
         # Distance, in coordinates, up to which points make the line.
         self.reach = math.inf
+        self.scale: Scale
+        # Whether the points that make the line are near the place.
+        self.is_near = False
 
     def run(self, start: float) -> Found:
         """Bracket, then refine."""
@@ -330,10 +339,10 @@ class _Search:
                 if self.points.is_spent or not self._add_between():
                     break
                 continue
-            limits = line.limits_of(self.goal.probit, LEVEL)
-            self._set_reach(line, limits)
+            limits = self._limits_of(line)
+            self._set_reach(line)
             self._tell_round(line, limits)
-            is_done = rounds >= FEWEST_ROUNDS and self._is_narrow(line, limits)
+            is_done = rounds >= FEWEST_ROUNDS and self.is_near and self._is_narrow(line, limits)
             if is_done or self.points.is_spent:
                 break
             self._add_about(line, limits)
@@ -342,49 +351,69 @@ class _Search:
 
     def _fit(self, last: ProbitLine | None) -> ProbitLine | None:
         """Line through the points near the place; None while they determine none."""
+        every = self.points.in_order()
+        self.scale = Scale(self.lever, every)
+        # With more events seen the coordinates have changed a little, and the line with them.
         line = last or self._first_line()
         for width in (WIDE, WIDE, NEAR, NEAR):
             if line is None or line.slope <= 0.0:
                 return None
             near = self._near(line, width)
             enough = sum(p.power.n_trials for p in near) >= 0.6 * self.points.n_trials
+            if width == WIDE:
+                self.is_near = len(near) >= 2
             if len(near) < 2 or (width == NEAR and not (enough and len(near) > 2)):
                 # Not yet near: what there is tells where to look next.
                 return line
-            line = _line_through(self.lever, near) or line
+            line = _line_through(self.lever, self.scale, near) or line
         return line
 
     def _near(self, line: ProbitLine, width: float) -> list[Point]:
         """Points that lie, by a line, within some probits of the power, and within its reach."""
         place = line.place_of(self.goal.probit)
-        reach = min(self.reach, self.lever.reach(place))
+        reach = min(self.reach, self._widest_reach(place))
         return [
             point
             for point in self.points.in_order()
-            if abs(line.probit(self._place(point)) - self.goal.probit) <= width
-            and abs(self._place(point) - place) <= reach
+            if abs(line.probit(self.scale.of(self._place(point))) - self.goal.probit) <= width
+            and abs(self.scale.of(self._place(point)) - place) <= reach
         ]
 
-    def _set_reach(self, line: ProbitLine, limits: Limits) -> None:
+    def _widest_reach(self, place: float) -> float:
+        """Distance from a place over which a line may be trusted."""
+        if self.scale.is_measured:
+            return PROPORTIONAL_REACH * abs(place)
+        return self.lever.reach(place)
+
+    def _of_line(self, line: ProbitLine) -> float:
+        """Coordinate of the lever at which a line reaches the power."""
+        return self.scale.own_at(line.place_of(self.goal.probit))
+
+    def _limits_of(self, line: ProbitLine) -> Limits:
+        """Limits of that coordinate."""
+        low, high = line.limits_of(self.goal.probit, LEVEL)
+        return Limits(self.scale.own_at(low), self.scale.own_at(high))
+
+    def _set_reach(self, line: ProbitLine) -> None:
         """Let fewer points make the line the better the place is known.
 
         So what the curve departs from a line becomes small beside the interval that is asked for,
         while the points stay far enough from each other to tell the slope.
         """
-        place = line.place_of(self.goal.probit)
-        value, tolerance = self.lever.value_at(place), self._tolerance(place)
-        narrow = abs(self.lever.coordinate(value + tolerance) - self.lever.coordinate(value))
-        half = 0.5 * (limits.high - limits.low)
-        wanted = max(TOLERANCES * narrow, HALF_WIDTHS * half)
-        self.reach = min(self.lever.reach(place), wanted)
+        place, limits = line.place_of(self.goal.probit), line.limits_of(self.goal.probit, LEVEL)
+        value = self.lever.value_at(self._of_line(line))
+        beyond = self.lever.coordinate(value + self._tolerance(value))
+        narrow = abs(self.scale.of(beyond) - place)
+        wanted = max(TOLERANCES * narrow, HALF_WIDTHS * 0.5 * (limits.high - limits.low))
+        self.reach = min(self._widest_reach(place), wanted)
 
     def _first_line(self) -> ProbitLine | None:
         """Line through the nearest points on both sides of the power."""
         below, above = self._sides()
         if not (below and above):
-            return _line_through(self.lever, self.points.in_order())
+            return _line_through(self.lever, self.scale, self.points.in_order())
         nearest = max(below, key=self._place), min(above, key=self._place)
-        return _line_through(self.lever, nearest)
+        return _line_through(self.lever, self.scale, nearest)
 
     def _add_between(self) -> bool:
         """Look between the nearest points on both sides, or again at them; False if there is none.
@@ -411,15 +440,17 @@ class _Search:
         places = (place - step, place, place + step)
         if self._levels_off(line):
             # Only where the power still rises it tells what is too little.
-            place = min(self._isotonic_place(), self.lever.coordinate(self.strong))
-            step = 0.5 * self.lever.reach(place)
+            own = min(self._isotonic_place(), self.lever.coordinate(self.strong))
+            place = self.scale.of(own)
+            step = 0.5 * self._widest_reach(place)
             places = (place - 2.0 * step, place - step, place)
-        values = {self._within(self.lever.value_at(at)) for at in places}
+        values = {self._within(self.lever.value_at(self.scale.own_at(at))) for at in places}
         if len(values) < 2 and self.lever.is_whole:
             only = values.pop()
             values = {self._within(only - 1.0), only, self._within(only + 1.0)}
         n_so_far = self.points.n_trials
-        half, wanted = self._half_width(limits), self._tolerance(place)
+        half = self._half_width(limits)
+        wanted = self._tolerance(self.lever.value_at(self._of_line(line)))
         growth = (half / wanted) ** 2 - 1.0 if math.isfinite(half) else 1.0
         n_new = min(max(growth, LEAST_GROWTH), MOST_GROWTH) * max(n_so_far, 3 * PILOT_TRIALS)
         self.points.add(dict.fromkeys(sorted(values), math.ceil(n_new / len(values))))
@@ -431,38 +462,37 @@ class _Search:
         ends = [self.lever.value_at(at) for at in limits]
         return 0.5 * abs(ends[1] - ends[0])
 
-    def _tolerance(self, place: float) -> float:
-        """Half-width of an interval that is narrow enough."""
-        value = self.goal.precision * abs(self.lever.value_at(place))
+    def _tolerance(self, value: float) -> float:
+        """Half-width of an interval about a value that is narrow enough."""
+        wanted = self.goal.precision * abs(value)
         # Whole numbers are not told apart further; days of follow-up not either.
         least = 0.5 if self.lever.is_whole else 0.0 if not self.lever.rises else 1.0 / 30.4375
-        return max(value, least)
+        return max(wanted, least)
 
     def _is_narrow(self, line: ProbitLine, limits: Limits) -> bool:
-        place = line.place_of(self.goal.probit)
-        return self._half_width(limits) <= self._tolerance(place)
+        value = self.lever.value_at(self._of_line(line))
+        return self._half_width(limits) <= self._tolerance(value)
 
     def _conclude(self, line: ProbitLine | None) -> Found:
         """Answer from the last line."""
-        if line is None or not math.isfinite(line.place_of(self.goal.probit)):
+        if line is None or line.slope <= 0.0:
             nothing = Interval(None, None)
             return Found(None, nothing, "too few trials to tell where the power is reached")
-        place = line.place_of(self.goal.probit)
-        limits = line.limits_of(self.goal.probit, LEVEL)
+        place, limits = self._of_line(line), self._limits_of(line)
         levels_off = self._levels_off(line)
-        if line.is_uneven or levels_off:
+        if line.is_uneven or levels_off or not self.is_near:
             limits = self._sure_limits()
             place = self._isotonic_place()
         interval = self._interval(limits)
         first, last = self.lever.coordinate(self.weak), self.lever.coordinate(self.strong)
         if place > last:
             reason = self._why_not(self._strongest(), undecided=limits.low <= last)
-            return Found(None, interval, reason, line.is_uneven, levels_off, line)
+            return Found(None, interval, reason, line.is_uneven, levels_off, line, self.scale)
         value = self.lever.rounded_up(self.lever.value_at(max(place, first)))
         reason = (
             f"the power levels off there: {self._bound(self._strongest())}" if levels_off else ""
         )
-        return Found(value, interval, reason, line.is_uneven, levels_off, line)
+        return Found(value, interval, reason, line.is_uneven, levels_off, line, self.scale)
 
     def _levels_off(self, line: ProbitLine) -> bool:
         """Whether the power hardly rises any more where it is reached, and no line describes it.
@@ -475,31 +505,26 @@ class _Search:
             return True
         place = line.place_of(self.goal.probit)
         wanted = self.goal.probit - self.at_none
-        return self.lever.is_proportional and line.slope * place < LEVEL_SLOPE * wanted
+        is_proportional = self.lever.is_proportional or self.scale.is_measured
+        return is_proportional and line.slope * place < LEVEL_SLOPE * wanted
 
     def _isotonic_place(self) -> float:
         """Place where powers that only rise reach the target: pooled where they fall by chance.
 
-        Pool-adjacent-violators (Ayer et al., Annals of Mathematical Statistics 26, 1955, 641-647),
-        with straight lines between the points; infinite if they do not reach it.
+        Straight lines lie between the points; infinite if they do not reach it.
         """
-        pools: list[tuple[list[float], int, int]] = []
-        for point in sorted(self.points.in_order(), key=self._place):
-            pool = ([self._place(point)], *point.counts.rejected)
-            while pools and pools[-1][1] * pool[2] >= pool[1] * pools[-1][2]:
-                places, hits, n = pools.pop()
-                pool = (places + pool[0], hits + pool[1], n + pool[2])
-            pools.append(pool)
-        before: tuple[float, float] | None = None
-        for places, hits, n in pools:
-            p = hits / n
-            if p >= self.goal.power:
-                if before is None:
-                    return places[0]
-                at, lower = before
-                return at + (places[0] - at) * (self.goal.power - lower) / (p - lower)
-            before = (places[-1], p)
-        return math.inf
+        points = sorted(self.points.in_order(), key=self._place)
+        shares = np.array([point.power.value for point in points])
+        powers = isotonic(shares, np.array([float(p.power.n_trials) for p in points]))
+        reached = np.flatnonzero(powers >= self.goal.power)
+        if len(reached) == 0:
+            return math.inf
+        first, before = int(reached[0]), max(int(reached[0]) - 1, 0)
+        at, past = self._place(points[before]), self._place(points[first])
+        if first == before:
+            return past
+        share = (self.goal.power - powers[before]) / (powers[first] - powers[before])
+        return float(at + share * (past - at))
 
     def _sure_limits(self) -> Limits:
         """Limits that need no line: the nearest points that are surely below and above the power.
@@ -535,7 +560,7 @@ class _Search:
         return min(max(value, self.goal.low), self.goal.high)
 
     def _tell_round(self, line: ProbitLine, limits: Limits) -> None:
-        at = self.lever.value_at(line.place_of(self.goal.probit))
+        at = self.lever.value_at(self._of_line(line))
         interval = self._interval(limits)
         self.tell(
             f"{self.points.n_trials:,} trials: about {value_text(self.lever, at)}"
@@ -589,10 +614,12 @@ class _Search:
         return abs(end.power.value - other.value) < 3.0 * math.hypot(end.power.mcse, other.mcse)
 
 
-def _line_through(lever: Lever, points: list[Point] | tuple[Point, ...]) -> ProbitLine | None:
+def _line_through(
+    lever: Lever, scale: Scale, points: list[Point] | tuple[Point, ...]
+) -> ProbitLine | None:
     """Line through points; None if there is none, or it falls."""
     line = fit_probit(
-        [lever.coordinate(point.value) for point in points],
+        [scale.of(lever.coordinate(point.value)) for point in points],
         [point.counts.rejected.successes for point in points],
         [point.counts.rejected.n_trials for point in points],
     )
