@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.stats import norm
-from twins.scenario_tables import events
+from twins.scenario_tables import events, of_curves
 from twins.study_tables import study_tables
 
 from simulate.results.estimates import Moments, Share, WholeMoments
@@ -28,9 +28,10 @@ def lever(over: str = "events", patients: int = 400, n_events: int = 100, **how:
     return lever_of(scenario_from_dict(tables), over, **how)
 
 
-def months_lever() -> Lever:
+def months_lever(**hypotheses: Any) -> Lever:
     tables = study_tables(analyses={"final": {"trigger": {"minimum_follow_up_months": 6.0}}})
     del tables["study"]
+    tables["hypotheses"] |= hypotheses
     return lever_of(scenario_from_dict(tables), "follow-up")
 
 
@@ -174,6 +175,20 @@ def test_months_need_not_be_whole() -> None:
     assert abs(values.mean() - truth) < 0.03
 
 
+def test_points_far_from_the_answer_do_not_end_the_search() -> None:
+    """Of another test than those by events the power bends over months."""
+    restricted = of_curves("new", "old", "final", kind="rmst", tau_months=6.0)
+    varied = months_lever(pfs=restricted)
+
+    def power(months: float) -> float:
+        return schoenfeld(math.exp(-0.7))(followed(months))
+
+    truth = -math.log(1.0 - (2.0 * (2.0 + norm.ppf(0.8)) / 7.0) ** 2) / 0.1 - 5.0
+    found = [searched(power, 0.8, varied, seed=s, start=100.0, precision=0.1)[0] for s in range(40)]
+    assert sum(not covers(one, truth) for one in found) <= 8
+    assert abs(np.mean([one.value for one in found]) - truth) < 0.1
+
+
 def test_a_range_without_the_power() -> None:
     found, points = searched(schoenfeld(0.65), varied=lever(patients=150, n_events=90))
     assert (found.value, found.interval, found.line) == (None, (None, None), None)
@@ -246,6 +261,16 @@ def test_power_that_levels_off_with_the_events_that_are_seen() -> None:
     assert sum(not covers(one, truth) for one in found) <= 5
 
 
+def surely(points: Points, ends: tuple[float, float]) -> tuple[float | None, float | None]:
+    """Last value surely below a power of 0.9 and first surely above it, by Bonferroni."""
+    every = points.in_order()
+    quantile = norm.isf(0.025 / len(every))
+    z = [(point.power.value - 0.9) / point.power.mcse for point in every]
+    below = [p.value for p, one in zip(every, z, strict=True) if one < -quantile]
+    above = [p.value for p, one in zip(every, z, strict=True) if one > quantile]
+    return max(below, default=ends[0]), min(above, default=None)
+
+
 def test_a_ceiling_at_the_power_is_bounded_by_what_is_sure() -> None:
     """At 121 events the power is a hair above the target, and then it rises no more."""
 
@@ -273,12 +298,7 @@ def test_a_ceiling_at_the_power_is_bounded_by_what_is_sure() -> None:
     assert len(level) >= 10
     assert sum(not covers(found, truth) for found, _ in runs) <= 3
     for found, points in level:
-        every = points.in_order()
-        quantile = norm.isf(0.025 / len(every))
-        z = [(p.power.value - 0.9) / p.power.mcse for p in every]
-        sure = [p.value for p, one in zip(every, z, strict=True) if one < -quantile]
-        assert found.interval.low == max(sure)
-        assert found.interval.high is None or found.interval.high > truth
+        assert found.interval == surely(points, varied.searched)
 
 
 def test_powers_in_steps_are_uneven_and_the_interval_holds_the_first_step() -> None:
@@ -287,9 +307,12 @@ def test_powers_in_steps_are_uneven_and_the_interval_holds_the_first_step() -> N
     def power(d: float) -> float:
         return schoenfeld(0.65)(10.0 * round(d / 10.0)) + 0.01 * ((d % 10.0) / 10.0)
 
-    found = [searched(power, seed=seed, precision=0.002)[0] for seed in range(30)]
-    uneven = [one for one in found if one.is_uneven]
+    runs = [searched(power, seed=seed, precision=0.002) for seed in range(30)]
+    uneven = [found for found, _ in runs if found.is_uneven]
     assert len(uneven) >= 15
+    for found, points in runs:
+        if found.is_uneven:
+            assert found.interval == surely(points, lever().searched)
     reached = [d for d in range(100, 400) if power(d) >= 0.9]
     lasting = next(d for d in range(reached[0], 400) if all(power(e) >= 0.9 for e in range(d, 400)))
     for one in uneven:
