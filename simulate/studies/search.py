@@ -52,8 +52,6 @@ LITTLE = 0.2
 # that which there is.
 TOLERANCES = 12.0
 HALF_WIDTHS = 3.0
-# The first is set by points that may be far, the second by the first.
-FEWEST_ROUNDS = 2
 MOST_ROUNDS = 60
 MOST_BRACKETING = 40
 
@@ -332,7 +330,7 @@ class _Search:
 
     def _refine(self) -> Found:
         """Rounds of points about the place where the line reaches the power."""
-        line, rounds = None, 0
+        line = None
         for _ in range(MOST_ROUNDS):
             line = self._fit(line)
             if line is None:
@@ -342,11 +340,10 @@ class _Search:
             limits = self._limits_of(line)
             self._set_reach(line)
             self._tell_round(line, limits)
-            is_done = rounds >= FEWEST_ROUNDS and self.is_near and self._is_narrow(line, limits)
+            is_done = self.is_near and self._is_narrow(line, limits)
             if is_done or self.points.is_spent:
                 break
             self._add_about(line, limits)
-            rounds += 1
         return self._conclude(line)
 
     def _fit(self, last: ProbitLine | None) -> ProbitLine | None:

@@ -186,7 +186,8 @@ def test_points_far_from_the_answer_do_not_end_the_search() -> None:
     truth = -math.log(1.0 - (2.0 * (2.0 + norm.ppf(0.8)) / 7.0) ** 2) / 0.1 - 5.0
     found = [searched(power, 0.8, varied, seed=s, start=100.0, precision=0.1)[0] for s in range(40)]
     assert sum(not covers(one, truth) for one in found) <= 8
-    assert abs(np.mean([one.value for one in found]) - truth) < 0.1
+    values = np.array([one.value for one in found])
+    assert abs(values.mean() - truth) < 0.1
 
 
 def test_a_range_without_the_power() -> None:
