@@ -6,13 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from twins.exact_powers import two_rates
 from twins.scenario_tables import Table, dropping_out, events, exponential, hypothesis, relative
 from twins.study_tables import TWO_LOOKS, study_tables
 
 import simulate
+from simulate.api.size import _Trials
 from simulate.design.schoenfeld import schoenfeld_power
+from simulate.design.two_proportions import ProportionMethod, two_proportions_test
 from simulate.engine.arrays import Statistics
 from simulate.errors import ScenarioError
+from simulate.results.keep import KeepRejections
 from simulate.runner.execute import Block, simulate_block
 from simulate.runner.pack import pack
 from simulate.scenario.load import scenario_from_dict
@@ -88,6 +92,22 @@ def test_a_curve_at_its_values_is_that_of_runs(
         assert (row["power"], row["mcse"], row["n_trials"]) == alone.power()
         month = alone.estimate("look_time_mean", "pfs")
         assert row["look_time_mean"] == pytest.approx(month.value, rel=1e-12)
+        missing = alone.estimate("target_not_reached", "pfs", "final")
+        assert row["target_not_reached"] == missing.value
+
+
+def test_events_that_are_never_reached_are_told() -> None:
+    found = simulate.power_curve(made(events(25)), [15, 36], over="events", trials=1_500)
+    shares = [row["target_not_reached"] for row in found.rows]
+    assert shares[0] == 0.0
+    assert shares[1] > 0.5
+
+
+def test_more_patients_are_another_trial() -> None:
+    scenario = made(events(25))
+    found = simulate.power_curve(scenario, [15, 30], over="events", scale=True, trials=500)
+    assert not found.is_nested
+    assert found.lever.at(30.0).accrual.patients == 48
 
 
 def test_several_looks_are_run_value_by_value() -> None:
@@ -122,6 +142,20 @@ def test_workers_change_nothing(over: str) -> None:
     assert found[0]["value"] is not None
 
 
+def test_every_point_has_trials_of_its_own() -> None:
+    lever = lever_of(made(events(25)), "events")
+    source = _Trials(lever, 1, None)
+    first, second = source({20.0: 700, 30.0: 300}), source({20.0: 500})
+    for value, block, counts in (
+        (20.0, Block(0, 700), first[20.0]),
+        (30.0, Block(700, 1_000), first[30.0]),
+        (20.0, Block(1_000, 1_500), second[20.0]),
+    ):
+        scenario = lever.at(value)
+        alone = simulate_block(pack(scenario), scenario.simulation.seed, block)
+        assert counts == KeepRejections(scenario, "pfs").keep(block, alone)
+
+
 def test_a_size_is_its_curve_and_can_be_run() -> None:
     scenario = made(events(25), simulation={"trials": 100, "seed": 3})
     told: list[str] = []
@@ -151,6 +185,19 @@ def test_closed_forms_by_events_need_no_patients() -> None:
     ratio = closed_size(lever_of(made(events(25)), "hazard-ratio"), 0.8)
     assert ratio is not None
     assert ratio.value == pytest.approx(np.exp(-2.0 * (2.0 + 0.8416212335729143) / 5.0), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("method", "name"), [("z_pooled", "farrington_manning"), ("z_unpooled", "unpooled")]
+)
+def test_closed_forms_of_rates(method: str, name: ProportionMethod) -> None:
+    data = two_rates(1)
+    data["hypotheses"]["cr"]["test"]["method"] = method
+    data["randomisation"] = {"ratio": {"new": 2, "old": 1}, "block_size": 6}
+    found = closed_power(lever_of(scenario_from_dict(data), "patients"), 240.0)
+    expected = two_proportions_test(0.3, 0.5, 2.0, 0.0, name).power(240.0, 0.025)
+    assert found is not None
+    assert found.value == expected
 
 
 @pytest.mark.parametrize(
