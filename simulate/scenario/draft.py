@@ -73,6 +73,24 @@ def read_draft(reading: Reading) -> Draft:
     return fill_defaults(Draft(**read_pieces(reading, Scenario), given=frozenset(reading.data)))
 
 
+def draft_of(scenario: Scenario) -> Draft:
+    """The pieces of a scenario, to be checked again once some have changed.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        A scenario, filled.
+
+    Returns
+    -------
+    Draft
+        What is None in the scenario counts as not given.
+    """
+    pieces = {name: getattr(scenario, name) for name in Scenario.model_fields}
+    given = frozenset(name for name, piece in pieces.items() if piece is not None)
+    return Draft(**pieces, given=given)
+
+
 def fill_defaults(draft: Draft) -> Draft:
     """Fill what a file may omit and what follows from its other tables.
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import ClassVar
 
 from simulate.errors import Problem, ScenarioError
 from simulate.scenario.checks import cross_checks
-from simulate.scenario.draft import Draft
+from simulate.scenario.draft import draft_of
 from simulate.scenario.effects import null_value
 from simulate.scenario.endpoints import TIMES
 from simulate.scenario.kinds import EndpointRelative
@@ -118,10 +118,9 @@ class Lever(ABC):
             If there is no such scenario; the message names the value.
         """
         varied = self.with_value(value)
-        draft = Draft(**{piece.name: getattr(varied, piece.name) for piece in fields(Draft)})
         problems = [
             Problem(path_text(f.path), f.rule, f.given or "", f.remedy, f"{self.label} {value:g}")
-            for f in cross_checks(draft)
+            for f in cross_checks(draft_of(varied))
         ]
         if problems:
             raise ScenarioError(problems)
