@@ -124,16 +124,12 @@ def run(
     check_pictures(figure=figure, looks=looks)
     _check_options(out, keep, shard, (figure, looks), as_json)
     scenario = api.load_scenario(file, overrides)
-    if until_mcse is not None:
-        trials = _most_trials(scenario, trials, until_mcse, shard)
+    trials = _most_trials(scenario, trials, until_mcse, shard)
     scenario = api.with_simulation(scenario, trials, seed)
     _check_drawable(scenario, figure, looks)
     stderr = open_console(stderr=True, quiet=quiet)
     logs_on(stderr)
-    if out is not None:
-        size = api.expected_bytes(scenario, "summary" if keep == "summary" else "rows")
-        upto = "about" if until_mcse is None else "at most about"
-        stderr.print(f"{out}: {upto} {size_in_words(size)} when finished")
+    _print_begin(scenario, out, keep, stderr, stops=until_mcse is not None)
     counts = api.Counts()
     options: dict[str, Any] = {
         "workers": workers,
@@ -172,7 +168,7 @@ def run(
         _draw(result, figure, looks)
     _print_end(counts, seconds, out, stderr)
     if until_mcse is not None:
-        stderr.print(_until_text(result, until_mcse), soft_wrap=True)
+        _print_enough(result, until_mcse, stderr)
     print_drawn(stderr, figure, looks)
 
 
@@ -220,11 +216,13 @@ def _check_options(
 
 
 def _most_trials(
-    scenario: Scenario, trials: int | None, until_mcse: float, shard: Shard | None
-) -> int:
-    """Most trials of a run that stops early; refuse what cannot."""
+    scenario: Scenario, trials: int | None, until_mcse: float | None, shard: Shard | None
+) -> int | None:
+    """Trials that were asked for, or may be at most; refuse to stop early what cannot."""
     from simulate import api
 
+    if until_mcse is None:
+        return trials
     if shard is not None:
         raise click.UsageError("--until-mcse excludes --shard, which does not see the other shards")
     with options_named():
@@ -232,18 +230,30 @@ def _most_trials(
     return api.MOST_TRIALS_UNTIL if trials is None else trials
 
 
-def _until_text(result: Result, until_mcse: float) -> str:
+def _print_begin(
+    scenario: Scenario, out: str | None, keep: str, stderr: Console, *, stops: bool
+) -> None:
+    """Say how large the folder will be, or may be if the run may stop early."""
+    from simulate import api
+
+    if out is not None:
+        size = api.expected_bytes(scenario, "summary" if keep == "summary" else "rows")
+        upto = "at most about" if stops else "about"
+        stderr.print(f"{out}: {upto} {size_in_words(size)} when finished")
+
+
+def _print_enough(result: Result, until_mcse: float, stderr: Console) -> None:
     """Say how many trials were enough, or that none were."""
     from simulate import api
 
     mcse = api.largest_mcse(result.scenario, result.tallies)
     n = result.scenario.simulation.trials
+    largest = f"the largest standard error of a power is {mcse:.2g}"
     if mcse <= until_mcse:
-        return f"{n:,} trials were enough: the largest standard error of a power is {mcse:.2g}"
-    return (
-        f"the {n:,} trials allowed are not enough: the largest standard error of a power is "
-        f"{mcse:.2g}, asked for are {until_mcse:g}; more --trials go on"
-    )
+        text = f"{n:,} trials were enough: {largest}"
+    else:
+        text = f"the {n:,} trials allowed are not enough: {largest}, asked for are {until_mcse:g}"
+    stderr.print(text, soft_wrap=True)
 
 
 def _safe(out: str | None) -> str:

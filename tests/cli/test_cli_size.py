@@ -146,3 +146,27 @@ def test_refusals_are_one_line(command: str, arguments: list[str], message: str)
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert message in line
+
+
+def test_a_run_stops_when_the_power_is_known_well_enough() -> None:
+    done = run("run", "--until-mcse", 0.005, "--trials", 60_000)
+    assert done.code == 0, done.stderr
+    assert "20,000 simulated trials, seed 15" in done.stdout
+    line = "20,000 trials were enough: the largest standard error of a power is 0.0029"
+    assert line in done.stderr.splitlines()
+    short = run("run", "--until-mcse", 0.005, "--trials", 1_000)
+    line = "the 1,000 trials allowed are not enough: the largest standard error of a power is 0.013"
+    assert f"{line}, asked for are 0.005" in short.stderr.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--until-mcse", "0"], "--until-mcse: must be above 0 and below 0.5 (given: 0)"),
+        (["--until-mcse", "0.1", "--out", "x", "--shard", "1/2"], "--until-mcse excludes --shard"),
+    ],
+)
+def test_runs_that_cannot_stop(arguments: list[str], message: str) -> None:
+    done = run("run", *arguments)
+    assert (done.code, done.stdout) == (2, "")
+    assert message in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +12,13 @@ from twins.study_tables import TWO_LOOKS, study_tables
 
 from simulate.errors import ScenarioError
 from simulate.results.settings import settings_that_differ
-from simulate.scenario.load import scenario_from_dict
+from simulate.scenario.checks import cross_checks
+from simulate.scenario.draft import draft_of
+from simulate.scenario.load import load_scenario, scenario_from_dict
 from simulate.scenario.models import Scenario
 from simulate.studies.levers import Lever, lever_of, without_estimates
 
+ROOT = Path(__file__).parents[2]
 SKIP: Table = {"analyses": {"final": {"trigger": {"calendar_months": 20.0}}}}
 BOTH = {"latest_of": [events(30), {"minimum_follow_up_months": 3.0}]}
 
@@ -178,3 +182,8 @@ def test_a_ratio_that_differs_by_stratum_is_refused() -> None:
     arms = {"new": {"pfs": table}, "old": {"pfs": exponential(8.0)}}
     with pytest.raises(ScenarioError, match="must not differ by stratum"):
         lever_of(made(arms=arms, strata={"f": {"a": 0.5, "b": 0.5}}), "hazard-ratio")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "scenarios").glob("*.toml")), ids=lambda p: p.stem)
+def test_whole_scenarios_pass_the_checks_again(path: Path) -> None:
+    assert not list(cross_checks(draft_of(load_scenario(path))))
