@@ -119,9 +119,6 @@ def run(
     after an interruption, and more --trials extend the folder.
     """
     from simulate import api
-    from simulate.report import figure as drawing
-    from simulate.report import looks_figure
-    from simulate.report.pictures import check_path
     from simulate.report.progress import progress_of
 
     check_pictures(figure=figure, looks=looks)
@@ -129,11 +126,7 @@ def run(
     scenario = api.load_scenario(file, overrides)
     trials = _most_trials(scenario, trials, until_mcse, shard)
     scenario = api.with_simulation(scenario, trials, seed)
-    if figure is not None:
-        check_path(figure)
-        drawing.check_drawable(scenario)
-    if looks is not None:
-        looks_figure.check(scenario, looks)
+    _check_drawable(scenario, figure, looks)
     stderr = open_console(stderr=True, quiet=quiet)
     logs_on(stderr)
     _print_begin(scenario, out, keep, stderr, stops=until_mcse is not None)
@@ -171,14 +164,36 @@ def run(
         from simulate.report.text import print_result
 
         print_result(result, open_console())
-    if figure is not None:
-        drawing.draw(result, figure)
-    if looks is not None:
-        looks_figure.draw_looks(result, looks)
+    if figure is not None or looks is not None:
+        _draw(result, figure, looks)
     _print_end(counts, seconds, out, stderr)
     if until_mcse is not None:
         _print_enough(result, until_mcse, stderr)
     print_drawn(stderr, figure, looks)
+
+
+def _check_drawable(scenario: Scenario, figure: str | None, looks: str | None) -> None:
+    """Refuse pictures that cannot be drawn, before anything is simulated."""
+    from simulate.report import figure as drawing
+    from simulate.report import looks_figure
+    from simulate.report.pictures import check_path
+
+    if figure is not None:
+        check_path(figure)
+        drawing.check_drawable(scenario)
+    if looks is not None:
+        looks_figure.check(scenario, looks)
+
+
+def _draw(result: Result, figure: str | None, looks: str | None) -> None:
+    """Draw what is asked for."""
+    from simulate.report import figure as drawing
+    from simulate.report import looks_figure
+
+    if figure is not None:
+        drawing.draw(result, figure)
+    if looks is not None:
+        looks_figure.draw_looks(result, looks)
 
 
 def _check_options(

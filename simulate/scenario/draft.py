@@ -74,7 +74,18 @@ def read_draft(reading: Reading) -> Draft:
 
 
 def draft_of(scenario: Scenario) -> Draft:
-    """Make the draft of a whole scenario, so that one changed in Python can be checked again."""
+    """The pieces of a scenario, to be checked again once some have changed.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        A scenario, filled.
+
+    Returns
+    -------
+    Draft
+        What is None in the scenario counts as not given.
+    """
     pieces = {name: getattr(scenario, name) for name in Scenario.model_fields}
     given = frozenset(name for name, piece in pieces.items() if piece is not None)
     return Draft(**pieces, given=given)

@@ -29,6 +29,9 @@ from reproducibility.stored_runs import (
 from simulate.runner import workers
 
 TRIALS = 100 * BLOCK
+# Blocks that take longer to simulate than to store: else workers may have done all of them before
+# their cluster is lost.
+LONGER = ("accrual.patients=200", "accrual.rate_per_month=60", "analyses.final.trigger.events=120")
 
 pytest.importorskip("distributed")
 
@@ -96,7 +99,8 @@ def test_a_cluster_that_is_lost_is_told_and_the_run_goes_on_without(tmp_path: Pa
     file = write_scenario(tmp_path)
     out = tmp_path / "run"
     address = f"tcp://127.0.0.1:{free_port()}"
-    arguments = ("run", file, "--trials", TRIALS, "--out", out, "--quiet")
+    settings = [part for value in LONGER for part in ("--set", value)]
+    arguments = ("run", file, *settings, "--trials", TRIALS, "--out", out, "--quiet")
     with (
         scheduler(address) as lost,
         worker(address, tmp_path),
@@ -113,7 +117,7 @@ def test_a_cluster_that_is_lost_is_told_and_the_run_goes_on_without(tmp_path: Pa
     assert ended.stderr.count("the dask cluster was lost") == 1
     assert ended.stdout == ""
     assert in_process(*arguments, "--workers", 1).code == 0
-    assert contents(out) == undisturbed(file, tmp_path / "whole", TRIALS)
+    assert contents(out) == undisturbed(file, tmp_path / "whole", TRIALS, *LONGER)
 
 
 @pytest.mark.slow
