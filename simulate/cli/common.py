@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,6 @@ import click
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import FrameType
 
     from rich.console import Console
 
@@ -101,27 +99,7 @@ def compile_engine(stderr: Console) -> None:
         from simulate.runner.warmup import warm_up
 
         stderr.print("compiling the engine, once for this version and machine …")
-        with _interrupts_kept():
-            warm_up()
-
-
-@contextmanager
-def _interrupts_kept() -> Iterator[None]:
-    """Raise, at the end, an interrupt that the compiler has swallowed."""
-    interrupts: list[int] = []
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        interrupts.append(number)
-        raise KeyboardInterrupt
-
-    before = {kind: signal.signal(kind, interrupt) for kind in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)
-    if interrupts:
-        raise KeyboardInterrupt
+        warm_up()
 
 
 @contextmanager

@@ -8,8 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from simulate.engine.arrays import Plan, Statistics, new_statistics
+from simulate.engine.compile import has_compiled_code
 from simulate.engine.trial import simulate_trials
 from simulate.engine.workspace import new_workspace
+from simulate.runner.interrupts import held_back, kept
 
 BLOCK_TRIALS = 20_000
 CALL_TRIALS = 1_000
@@ -33,8 +35,12 @@ def blocks_of(n_trials: int, block_trials: int = BLOCK_TRIALS) -> list[Block]:
 
 
 def compile_kernels(plan: Plan) -> None:
-    """Compile the engine, or load it from the cache, by asking for no trials."""
-    simulate_trials(plan, np.uint64(0), 0, 0, new_workspace(plan), new_statistics(0, plan), 0)
+    """Compile the engine, or load it from the cache, by asking for no trials.
+
+    Compiled code is loaded and stored in calls from C, which swallow an interrupt.
+    """
+    with held_back() if has_compiled_code() else kept():
+        simulate_trials(plan, np.uint64(0), 0, 0, new_workspace(plan), new_statistics(0, plan), 0)
 
 
 def simulate_block(

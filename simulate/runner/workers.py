@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from simulate.errors import Problem, ScenarioError, SimulateError
 from simulate.runner.execute import Block, Progress
+from simulate.runner.interrupts import kept_from_children
 
 FEWEST_BLOCKS_FOR_WORKERS = 4
 # Starting worker processes takes some two seconds.
@@ -121,7 +122,9 @@ def _on_workers(
     for restarts in range(MOST_RESTARTS + 1):
         try:
             with pool() as parallel:
-                for block, result in parallel(_tasks(work, list(left))):
+                with kept_from_children():
+                    results = parallel(_tasks(work, list(left)))
+                for block, result in results:
                     del left[block]
                     if progress:
                         progress(block.stop - block.start)
