@@ -112,28 +112,10 @@ def _with_corners(
 
 
 def isotonic(values: FloatArray, weights: FloatArray) -> FloatArray:
-    """Rising values nearest to some values, by weighted squares.
+    """Rising values nearest to some values, in order, by weighted squares; shape (n,)."""
+    from scipy.optimize import isotonic_regression  # noqa: PLC0415
 
-    Pool-adjacent-violators (Ayer et al., Annals of Mathematical Statistics 26, 1955, 641-647).
-
-    Parameters
-    ----------
-    values, weights : FloatArray, shape (n,)
-        In order.
-
-    Returns
-    -------
-    FloatArray, shape (n,)
-    """
-    pools: list[tuple[float, float, int]] = []
-    for value, weight in zip(values, weights, strict=True):
-        pool = (float(value), float(weight), 1)
-        while pools and pools[-1][0] >= pool[0]:
-            mean, mass, n = pools.pop()
-            total = mass + pool[1]
-            pool = ((mean * mass + pool[0] * pool[1]) / total, total, n + pool[2])
-        pools.append(pool)
-    return np.array([mean for mean, _, n in pools for _ in range(n)])
+    return np.asarray(isotonic_regression(values, weights=weights).x, dtype=np.float64)
 
 
 def _rising(own: FloatArray, roots: FloatArray) -> tuple[FloatArray, FloatArray]:
