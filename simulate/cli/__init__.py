@@ -104,4 +104,7 @@ def main() -> None:
             err=True,
         )
         code = EXIT_FAILED
+    if code == EXIT_INTERRUPTED:
+        # What was cut off half-made complains when it is cleared away.
+        sys.unraisablehook = lambda _: None
     sys.exit(code)
