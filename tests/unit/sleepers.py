@@ -1,4 +1,4 @@
-"""Work for worker processes that never ends, or ends in the midst of its result."""
+"""Work for worker processes that never ends, ends half-way, or tells what reaches them."""
 
 from __future__ import annotations
 
@@ -63,3 +63,19 @@ class HalfSender:
             os.write(queue._writer.fileno(), struct.pack("!i", 1_000_000) + bytes(1000))
             os.kill(os.getpid(), signal.SIGKILL)
         return -1
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Tells which process works, and which signals do not reach it."""
+
+    def prepare(self) -> None:
+        """Do nothing."""
+
+    def alone(self, block: Block) -> Listener:
+        """The same."""
+        return self
+
+    def __call__(self, block: Block, progress: Progress | None = None) -> tuple[int, set[int]]:
+        """Work on a block."""
+        return os.getpid(), signal.pthread_sigmask(signal.SIG_BLOCK, ())
