@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulate.engine.arrays import FloatArray, IntArray, Plan
+from simulate.engine.arrays import FloatArray, IntArray
 from simulate.engine.compile import kernel
 from simulate.engine.cutoffs import select
 from simulate.engine.ordering import PAYLOAD_BITS, sort_keys, ticks_per_month
 from simulate.engine.philox import draw_core
+from simulate.engine.plan import Plan
 from simulate.engine.times import add, unit_exponentials
 from simulate.engine.workspace import Workspace
 

@@ -20,12 +20,14 @@ import numpy as np
 import simulate
 from benchmarks.bench import cost, scenarios
 from simulate.engine.allocation import assign_cells, randomise
-from simulate.engine.arrays import FloatArray, Plan, new_statistics
+from simulate.engine.arrays import FloatArray
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.cutoffs import count_entered, look_cutoff
 from simulate.engine.logrank import logrank, scan_risk_sets
 from simulate.engine.ordering import build_keys, count_outcomes, sort_keys, unpack_counts
 from simulate.engine.philox import draw_core
+from simulate.engine.plan import Plan
+from simulate.engine.statistics import new_statistics
 from simulate.engine.times import end_follow_up, invert_hazards, to_calendar, unit_exponentials
 from simulate.engine.trial import simulate_trials
 from simulate.engine.workspace import Workspace, new_workspace

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from simulate.api.inputs import Keep, planned_blocks
-from simulate.engine.arrays import Statistics
+from simulate.engine.statistics import Statistics
 from simulate.errors import StoreError
 from simulate.results.characteristics import operating_characteristics
 from simulate.results.keep import KeepRows, KeepSummary, Kept, Quantiles

@@ -22,7 +22,7 @@ from simulate.api.inputs import (
     with_simulation,
 )
 from simulate.api.run import run, run_shard
-from simulate.engine.arrays import Statistics
+from simulate.engine.statistics import Statistics
 from simulate.errors import Problem, ScenarioError
 from simulate.results.characteristics import Row
 from simulate.results.result import Result

@@ -37,7 +37,8 @@ from simulate.calibration.figures import (
     months_of,
 )
 from simulate.calibration.synthetic import Feature
-from simulate.engine.arrays import FloatArray, Statistics
+from simulate.engine.arrays import FloatArray
+from simulate.engine.statistics import Statistics
 
 # On either side of a published time.
 HALF_WINDOW_MONTHS = 0.5

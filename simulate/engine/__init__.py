@@ -1,7 +1,11 @@
 """The numba core: arrays in, statistics out.
 
-Imports nothing of the package and knows arrays only. `trial.simulate_trials` is the one loop; each
-stage of it is a kernel over the arrays of one trial's patients, in a module of its own:
+Imports nothing of the package and knows arrays only. A `plan.Plan` says everything about the trial
+and does not change; `statistics.Statistics` are the rows that come out. The caller owns both, and a
+`workspace.Workspace`: the trial loop allocates nothing.
+
+`trial.simulate_trials` is the one loop; each stage of it is a kernel over the arrays of one trial's
+patients, in a module of its own:
 
 draws → times → cutoffs → ordering → logrank, cox
 """

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulate.engine.arrays import FloatArray, IntArray, Schedule
+from simulate.engine.arrays import FloatArray, IntArray
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import ROUND
+from simulate.engine.plan import Schedule
 from simulate.engine.visits import attended, first_visit
 
 DAYS_PER_MONTH = 30.4375

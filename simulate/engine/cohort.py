@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulate.engine.arrays import FloatArray, Plan
+from simulate.engine.arrays import FloatArray
 from simulate.engine.compile import kernel
 from simulate.engine.cutoffs import look_cutoff
+from simulate.engine.plan import Plan
 from simulate.engine.trial import make_patients
 from simulate.engine.workspace import Workspace
 

@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from simulate.engine.arrays import Course, FloatArray, Patients, Plan, UintArray
+from simulate.engine.arrays import FloatArray, Patients, UintArray
 from simulate.engine.assessments import leave_unassessed, observe, see_control
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import exp, log
@@ -25,6 +25,7 @@ from simulate.engine.philox import (
     draw_response,
     draw_uniform,
 )
+from simulate.engine.plan import Course, Plan
 from simulate.engine.states import follow_states
 from simulate.engine.times import (
     cumulative_hazards,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 
-from simulate.engine.arrays import (
+from simulate.engine.arrays import FloatArray, RiskSets
+from simulate.engine.codes import (
     ESTIMATE_EFRON,
     STATUS_ESTIMATE_INFINITE,
     STATUS_ESTIMATE_NOT_CONVERGED,
-    FloatArray,
-    RiskSets,
 )
 from simulate.engine.compile import kernel
 from simulate.engine.elementary import exp

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from simulate.engine.arrays import (
+from simulate.engine.arrays import FloatArray
+from simulate.engine.codes import (
     FALL_BACK_LAST_EVENT,
     FALL_BACK_SKIP,
     NODE_AFTER_PREVIOUS,
@@ -14,10 +15,9 @@ from simulate.engine.arrays import (
     NODE_EVENTS,
     NODE_LATEST,
     NODE_MINIMUM_FOLLOW_UP,
-    FloatArray,
-    Plan,
 )
 from simulate.engine.compile import inlined_kernel, kernel
+from simulate.engine.plan import Plan
 from simulate.engine.workspace import Workspace
 
 FEW = 3

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from simulate.engine.arrays import STATUS_NOT_ESTIMABLE, Curve, IntArray
+from simulate.engine.arrays import Curve, IntArray
+from simulate.engine.codes import STATUS_NOT_ESTIMABLE
 from simulate.engine.compile import kernel
 from simulate.engine.kaplan_meier import log_log_limits, survival_after, survival_variance
 from simulate.engine.ordering import CENSORED_BIT, PAYLOAD_BITS, ticks_per_month

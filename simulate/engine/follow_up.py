@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulate.engine.arrays import EVENT, FloatArray, IntArray, Plan, Schedule
+from simulate.engine.arrays import FloatArray, IntArray
 from simulate.engine.assessments import DAYS_PER_MONTH, MOST_MONTHS, month_of
+from simulate.engine.codes import EVENT
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import ROUND
 from simulate.engine.ordering import CENSORED_BIT, PAYLOAD_BITS, ticks_per_month
+from simulate.engine.plan import Plan, Schedule
 from simulate.engine.visits import last_attended
 from simulate.engine.workspace import Workspace
 

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from simulate.engine.arrays import (
+from simulate.engine.arrays import Curve, FloatArray, IntArray
+from simulate.engine.codes import (
     ESTIMATE_NONE,
     ESTIMATE_OF_LAST_SURVIVAL,
     ESTIMATE_OF_MAXIMUM,
@@ -24,12 +25,6 @@ from simulate.engine.arrays import (
     TEST_MILESTONE,
     TEST_PROPORTIONS,
     TEST_RESTRICTED_MEAN,
-    Curve,
-    FloatArray,
-    Hypotheses,
-    IntArray,
-    Plan,
-    Statistics,
 )
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.cox import cox
@@ -44,12 +39,14 @@ from simulate.engine.kaplan_meier import (
 from simulate.engine.logrank import logrank
 from simulate.engine.maxcombo import combine
 from simulate.engine.median import median, median_limits
+from simulate.engine.plan import Hypotheses, Plan
 from simulate.engine.proportions import (
     compare_proportions,
     count_by_stratum,
     exact_binomial,
     log_odds_ratio,
 )
+from simulate.engine.statistics import Statistics
 from simulate.engine.weighted import (
     event_weights,
     hypergeometric,

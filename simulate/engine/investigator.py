@@ -12,16 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulate.engine.arrays import (
-    Course,
-    FloatArray,
-    IntArray,
-    Investigator,
-    Schedule,
-)
+from simulate.engine.arrays import FloatArray, IntArray
 from simulate.engine.assessments import NEVER_DAY, day_of, leave_unassessed, month_of
 from simulate.engine.compile import kernel
 from simulate.engine.philox import PURPOSE_INVESTIGATOR, SHIFT_8, draw_pair
+from simulate.engine.plan import Course, Investigator, Schedule
 from simulate.engine.visits import attended, first_visit, last_attended
 from simulate.engine.workspace import Workspace
 

@@ -11,13 +11,8 @@ import math
 
 import numpy as np
 
-from simulate.engine.arrays import (
-    STATUS_NO_INFORMATION,
-    STATUS_NOT_ESTIMABLE,
-    Curve,
-    FloatArray,
-    IntArray,
-)
+from simulate.engine.arrays import Curve, FloatArray, IntArray
+from simulate.engine.codes import STATUS_NO_INFORMATION, STATUS_NOT_ESTIMABLE
 from simulate.engine.compile import kernel
 from simulate.engine.elementary import exp, log
 from simulate.engine.logrank import lane_sum

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulate.engine.arrays import COUNT_BITS, COUNT_MASK, FloatArray, IntArray, RiskSets
+from simulate.engine.arrays import FloatArray, IntArray, RiskSets
+from simulate.engine.codes import COUNT_BITS, COUNT_MASK
 from simulate.engine.compile import kernel
 from simulate.engine.ordering import CENSORED_BIT, EXPERIMENTAL_BIT, PAYLOAD_BITS
 

@@ -13,14 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulate.engine.arrays import (
-    STATUS_NO_INFORMATION,
-    WEIGHTS_NONE,
-    FloatArray,
-    IntArray,
-    aligned,
-    whole_lines,
-)
+from simulate.engine.arrays import FloatArray, IntArray, aligned, whole_lines
+from simulate.engine.codes import STATUS_NO_INFORMATION, WEIGHTS_NONE
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import exp, log
 from simulate.engine.logrank import lane_sum

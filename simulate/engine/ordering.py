@@ -11,15 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulate.engine.arrays import (
-    COUNT_BITS,
-    COUNT_MASK,
-    EVENT,
-    FOLLOWED_TO_END,
-    FloatArray,
-    IntArray,
-    UintArray,
-)
+from simulate.engine.arrays import FloatArray, IntArray, UintArray
+from simulate.engine.codes import COUNT_BITS, COUNT_MASK, EVENT, FOLLOWED_TO_END
 from simulate.engine.compile import kernel
 from simulate.engine.elementary import MANTISSA_BITS
 

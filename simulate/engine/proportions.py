@@ -11,12 +11,8 @@ import math
 
 import numpy as np
 
-from simulate.engine.arrays import (
-    STATUS_ESTIMATE_INFINITE,
-    STATUS_NO_INFORMATION,
-    FloatArray,
-    IntArray,
-)
+from simulate.engine.arrays import FloatArray, IntArray
+from simulate.engine.codes import STATUS_ESTIMATE_INFINITE, STATUS_NO_INFORMATION
 from simulate.engine.compile import kernel
 from simulate.engine.elementary import log
 from simulate.engine.normal import normal_quantile

@@ -8,15 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulate.engine.arrays import (
-    ENDPOINT_DURATION_OF_RESPONSE,
-    EVENT,
-    FOLLOWED_TO_END,
-    FloatArray,
-    IntArray,
-    Plan,
-)
+from simulate.engine.arrays import FloatArray, IntArray
 from simulate.engine.assessments import DAYS_PER_MONTH, month_of
+from simulate.engine.codes import ENDPOINT_DURATION_OF_RESPONSE, EVENT, FOLLOWED_TO_END
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import ROUND
 from simulate.engine.ordering import (
@@ -27,6 +21,7 @@ from simulate.engine.ordering import (
     sort_keys,
     ticks_per_month,
 )
+from simulate.engine.plan import Plan
 from simulate.engine.workspace import Workspace
 
 

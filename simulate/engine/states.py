@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulate.engine.arrays import FloatArray, Hazards, States, UintArray
+from simulate.engine.arrays import FloatArray, UintArray
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.philox import PURPOSE_STATES, SHIFT_8, draw_pair
+from simulate.engine.plan import Hazards, States
 from simulate.engine.times import (
     cumulative_hazards,
     invert_hazards,

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulate.engine.arrays import (
-    DROPOUT,
-    EVENT,
-    FOLLOWED_TO_END,
-    FloatArray,
-    Hazards,
-    IntArray,
-    Patients,
-    UintArray,
-)
+from simulate.engine.arrays import FloatArray, IntArray, Patients, UintArray
+from simulate.engine.codes import DROPOUT, EVENT, FOLLOWED_TO_END
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import exp, log
+from simulate.engine.plan import Hazards
 
 # Up to so many cells a vectorised pass a cell is quicker than looking each patient's up.
 FEW_CELLS = 4

@@ -10,13 +10,11 @@ from simulate.engine.allocation import (
     randomise,
     randomise_within_strata,
 )
-from simulate.engine.arrays import (
+from simulate.engine.codes import (
     POISSON,
     STATUS_LOOK_SKIPPED,
     STATUS_TARGET_NOT_REACHED,
     TEST_MAXCOMBO,
-    Plan,
-    Statistics,
 )
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.course import follow_course
@@ -45,7 +43,9 @@ from simulate.engine.ordering import (
     unpack_counts,
 )
 from simulate.engine.philox import PURPOSE_STRATUM, SHIFT_8, draw_core, draw_uniform
+from simulate.engine.plan import Plan
 from simulate.engine.responders import count_in_arm, put_responders_in_order
+from simulate.engine.statistics import Statistics
 from simulate.engine.times import invert_hazards, poisson_entries, unit_exponentials
 from simulate.engine.weighted import scan_times
 from simulate.engine.workspace import Workspace

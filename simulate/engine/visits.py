@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulate.engine.arrays import FloatArray, IntArray, Schedule
+from simulate.engine.arrays import FloatArray, IntArray
 from simulate.engine.compile import kernel
 from simulate.engine.philox import (
     MASK,
@@ -25,6 +25,7 @@ from simulate.engine.philox import (
     philox4x32,
     uniform_32,
 )
+from simulate.engine.plan import Schedule
 
 LOW_BITS = np.uint64(255)
 SHIFT_16 = np.uint64(16)

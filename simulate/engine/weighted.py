@@ -6,13 +6,8 @@ import math
 
 import numpy as np
 
-from simulate.engine.arrays import (
-    WEIGHTS_FLEMING_HARRINGTON,
-    WEIGHTS_MODEST_BY_MONTH,
-    FloatArray,
-    IntArray,
-    RiskSets,
-)
+from simulate.engine.arrays import FloatArray, IntArray, RiskSets
+from simulate.engine.codes import WEIGHTS_FLEMING_HARRINGTON, WEIGHTS_MODEST_BY_MONTH
 from simulate.engine.compile import kernel
 from simulate.engine.elementary import exp, log
 from simulate.engine.kaplan_meier import count_until, running_products

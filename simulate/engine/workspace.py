@@ -11,13 +11,13 @@ from simulate.engine.arrays import (
     FloatArray,
     IntArray,
     Patients,
-    Plan,
     RiskSets,
     UintArray,
     aligned,
     whole_lines,
 )
 from simulate.engine.maxcombo import MaxComboScratch, new_maxcombo_scratch
+from simulate.engine.plan import Plan
 
 
 class Workspace(NamedTuple):

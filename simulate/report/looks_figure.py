@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from simulate.engine.arrays import STATUS_LOOK_SKIPPED, Statistics
+from simulate.engine.codes import STATUS_LOOK_SKIPPED
+from simulate.engine.statistics import Statistics
 from simulate.report.contents import counted_name, failure_label, with_error
 from simulate.report.figure import LINE, REJECTED_COLOR, bar_edges, check_drawable
 from simulate.report.pictures import check_path, picture

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulate.engine.arrays import Statistics
+from simulate.engine.statistics import Statistics
 from simulate.results.estimates import FEW, Estimate
 from simulate.results.pairs import (
     Figure,

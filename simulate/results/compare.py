@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any, NamedTuple
 
-from simulate.engine.arrays import Statistics
+from simulate.engine.statistics import Statistics
 from simulate.errors import RefusedError, StoreError
 from simulate.results.clusters import AnyPairs, ClusteredPairs, clustered_pairs, combined_pairs
 from simulate.results.pairs import Figure, Pairs, RejectionPairs

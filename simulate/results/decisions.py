@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulate.engine.arrays import STATUS_LOOK_SKIPPED, Statistics
+from simulate.engine.codes import STATUS_LOOK_SKIPPED
+from simulate.engine.statistics import Statistics
 from simulate.scenario.comparisons import Comparison, planned_comparisons, rows_of
 from simulate.scenario.models import Scenario
 

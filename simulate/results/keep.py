@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from simulate.engine.arrays import (
-    STATUS_LOOK_SKIPPED,
-    STATUS_TARGET_NOT_REACHED,
-    Statistics,
-)
+from simulate.engine.codes import STATUS_LOOK_SKIPPED, STATUS_TARGET_NOT_REACHED
+from simulate.engine.statistics import Statistics
 from simulate.results.decisions import BoolArray, decide, rejected_by_end
 from simulate.results.estimates import Moments, Share, WholeMoments
 from simulate.results.members import MemberShares

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulate.engine.arrays import FloatArray, Statistics
+from simulate.engine.arrays import FloatArray
+from simulate.engine.statistics import Statistics
 from simulate.results.characteristics import OVERALL
 from simulate.results.decisions import (
     NO_LOOK,

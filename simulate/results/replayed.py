@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simulate.engine.arrays import (
+from simulate.engine.arrays import Patients
+from simulate.engine.codes import (
     DROPOUT,
     EVENT,
     STATUS_ESTIMATE_INFINITE,
@@ -19,10 +20,9 @@ from simulate.engine.arrays import (
     STATUS_NO_INFORMATION,
     STATUS_NOT_ESTIMABLE,
     STATUS_TARGET_NOT_REACHED,
-    Patients,
-    Statistics,
 )
 from simulate.engine.philox import STREAM_VERSION
+from simulate.engine.statistics import Statistics
 from simulate.errors import Problem, ScenarioError
 from simulate.results.decisions import NO_LOOK, Decisions, decide
 from simulate.results.estimates import CONFIDENCE_Z

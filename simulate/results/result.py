@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulate.engine.arrays import Statistics
 from simulate.engine.philox import STREAM_VERSION
+from simulate.engine.statistics import Statistics
 from simulate.results.characteristics import ALL, ANY, OVERALL, Row
 from simulate.results.estimates import Estimate
 from simulate.results.plain import plain_row

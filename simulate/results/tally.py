@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulate.design.proportions import clopper_pearson, wilson
-from simulate.engine.arrays import (
+from simulate.engine.codes import (
     STATUS_ESTIMATE_INFINITE,
     STATUS_ESTIMATE_NOT_CONVERGED,
     STATUS_LOOK_SKIPPED,
     STATUS_NO_INFORMATION,
     STATUS_NOT_ESTIMABLE,
     STATUS_TARGET_NOT_REACHED,
-    Statistics,
 )
+from simulate.engine.statistics import Statistics
 from simulate.results.characteristics import ALL, ANY, COUNTED, OVERALL
 from simulate.results.decisions import (
     NO_LOOK,

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulate.engine.arrays import FloatArray, Patients, Plan
+from simulate.engine.arrays import FloatArray, Patients
 from simulate.engine.cohort import make_cohort
+from simulate.engine.plan import Plan
 from simulate.engine.workspace import new_workspace
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulate.engine.arrays import Statistics
+from simulate.engine.statistics import Statistics
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulate.engine.arrays import Plan, Statistics, new_statistics
 from simulate.engine.compile import has_compiled_code
+from simulate.engine.plan import Plan
+from simulate.engine.statistics import Statistics, new_statistics
 from simulate.engine.trial import simulate_trials
 from simulate.engine.workspace import new_workspace
 from simulate.runner.interrupts import held_back, kept

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulate.engine.arrays import FloatArray, Patients, Schedule
+from simulate.engine.arrays import FloatArray, Patients
 from simulate.engine.follow_up import back_to_scans
+from simulate.engine.plan import Schedule
 
 
 def censored_at_scans(

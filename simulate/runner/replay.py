@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulate.engine.arrays import Patients, Plan, Statistics, new_statistics
+from simulate.engine.arrays import Patients
+from simulate.engine.plan import Plan
+from simulate.engine.statistics import Statistics, new_statistics
 from simulate.engine.trial import simulate_trials
 from simulate.engine.workspace import new_workspace
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from simulate.engine.arrays import Plan, Statistics
+from simulate.engine.plan import Plan
+from simulate.engine.statistics import Statistics
 from simulate.errors import StoreError
 from simulate.runner.execute import Block, Progress, compile_kernels, simulate_block
 from simulate.runner.folder import RunFolder

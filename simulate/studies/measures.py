@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from simulate.engine.arrays import STATUS_TARGET_NOT_REACHED, FloatArray, Statistics
+from simulate.engine.arrays import FloatArray
+from simulate.engine.codes import STATUS_TARGET_NOT_REACHED
+from simulate.engine.statistics import Statistics
 from simulate.results.characteristics import OVERALL, Row
 from simulate.results.clusters import clustered_pairs
 from simulate.results.compare import difference_of, n_clusters_of

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from twins.feature_scenarios import feature_scenario
 from twins.scenario_tables import Table, dropping_out, exponential, responding
 
-from simulate.engine.arrays import EVENT, Patients, Plan
+from simulate.engine.arrays import Patients
+from simulate.engine.codes import EVENT
+from simulate.engine.plan import Plan
 from simulate.engine.trial import make_patients
 from simulate.engine.workspace import new_workspace
 from simulate.runner.pack import endpoint_numbers, pack

@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 from twins.feature_scenarios import FEATURES, PFS, arriving, feature_scenario, hypothesis
 from twins.scenario_tables import estimate
 
-from simulate.engine.arrays import ESTIMATE_OF_SHARE_EVENT_FREE, Patients, Plan, Statistics
+from simulate.engine.arrays import Patients
+from simulate.engine.codes import ESTIMATE_OF_SHARE_EVENT_FREE
+from simulate.engine.plan import Plan
+from simulate.engine.statistics import Statistics
 from simulate.engine.trial import make_patients
 from simulate.engine.workspace import new_workspace
 from simulate.runner.execute import Block, simulate_block

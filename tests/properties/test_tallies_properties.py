@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from twins.feature_scenarios import feature_scenario
 
-from simulate.engine.arrays import Statistics
+from simulate.engine.statistics import Statistics
 from simulate.results.characteristics import Row, operating_characteristics
 from simulate.results.estimates import Moments, Share, WholeMoments
 from simulate.results.quantiles import Bins, Values

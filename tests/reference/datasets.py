@@ -8,14 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simulate.engine.arrays import (
-    EVENT,
-    FOLLOWED_TO_END,
-    FloatArray,
-    IntArray,
-    Statistics,
-    new_statistics,
-)
+from simulate.engine.arrays import FloatArray, IntArray
+from simulate.engine.codes import EVENT, FOLLOWED_TO_END
+from simulate.engine.statistics import Statistics, new_statistics
 from simulate.engine.trial import analyse
 from simulate.engine.workspace import Workspace, new_workspace
 from simulate.runner.pack import pack

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from reference.datasets import analysed, read
 
-from simulate.engine.arrays import ESTIMATE_BRESLOW, ESTIMATE_EFRON
+from simulate.engine.codes import ESTIMATE_BRESLOW, ESTIMATE_EFRON
 from simulate.engine.cox import cox_score
 
 CASES = json.loads(Path(__file__).with_name("dataset_cases.json").read_text(encoding="utf-8"))[

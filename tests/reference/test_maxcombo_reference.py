@@ -10,7 +10,7 @@ from twins.maxcombo import maxcombo_of
 from twins.scanned import Weighting
 from twins.slow_maxcombo import slow_max_p_value
 
-from simulate.engine.arrays import WEIGHTS_FLEMING_HARRINGTON, WEIGHTS_NONE
+from simulate.engine.codes import WEIGHTS_FLEMING_HARRINGTON, WEIGHTS_NONE
 
 
 @cases("maxcombo")

@@ -21,7 +21,8 @@ from twins.scanned import (
 )
 from twins.slow_logrank import Observed
 
-from simulate.engine.arrays import WEIGHTS_FLEMING_HARRINGTON, Curve
+from simulate.engine.arrays import Curve
+from simulate.engine.codes import WEIGHTS_FLEMING_HARRINGTON
 from simulate.engine.kaplan_meier import (
     compare_means,
     compare_survival,

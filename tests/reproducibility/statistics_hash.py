@@ -15,7 +15,7 @@ import numba
 import numpy as np
 from twins.feature_scenarios import FEATURES, feature_scenario
 
-from simulate.engine.arrays import Statistics
+from simulate.engine.statistics import Statistics
 from simulate.runner.execute import Block, simulate_block
 from simulate.runner.pack import pack
 

@@ -23,7 +23,7 @@ import simulate
 from simulate.api.blocks import Counts, counted, result_of, work_on
 from simulate.api.inputs import planned_blocks, with_simulation
 from simulate.engine import compile as engine_compile
-from simulate.engine.arrays import Statistics, new_statistics
+from simulate.engine.statistics import Statistics, new_statistics
 from simulate.results.result import Result
 from simulate.runner.execute import BLOCK_TRIALS, blocks_of, simulate_block
 from simulate.runner.pack import pack

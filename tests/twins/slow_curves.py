@@ -19,7 +19,7 @@ from twins.slow_rmst import (
     slow_survival_variance,
 )
 
-from simulate.engine.arrays import STATUS_NO_INFORMATION, STATUS_NOT_ESTIMABLE
+from simulate.engine.codes import STATUS_NO_INFORMATION, STATUS_NOT_ESTIMABLE
 
 Fields = dict[str, Any]
 UNDEFINED: Fields = {"status": STATUS_NOT_ESTIMABLE}

@@ -26,7 +26,7 @@ from twins.slow_proportions import (
 )
 
 from simulate.engine import proportions
-from simulate.engine.arrays import STATUS_ESTIMATE_INFINITE, STATUS_NO_INFORMATION
+from simulate.engine.codes import STATUS_ESTIMATE_INFINITE, STATUS_NO_INFORMATION
 from simulate.scenario.binary_tests import ProportionsTest
 
 Fields = dict[str, Any]

@@ -10,14 +10,14 @@ from typing import NamedTuple
 from scipy.stats import norm
 from twins.slow_rows import SlowRow
 
-from simulate.engine.arrays import (
+from simulate.engine.codes import (
     STATUS_ESTIMATE_INFINITE,
     STATUS_ESTIMATE_NOT_CONVERGED,
     STATUS_LOOK_SKIPPED,
     STATUS_NO_INFORMATION,
     STATUS_TARGET_NOT_REACHED,
-    Statistics,
 )
+from simulate.engine.statistics import Statistics
 from simulate.scenario.models import Scenario
 
 Trial = dict[tuple[str, str], SlowRow]

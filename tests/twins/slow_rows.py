@@ -19,7 +19,7 @@ from twins.slow_weighted import (
     slow_weighted_logrank,
 )
 
-from simulate.engine.arrays import STATUS_ESTIMATE_INFINITE, STATUS_NO_INFORMATION
+from simulate.engine.codes import STATUS_ESTIMATE_INFINITE, STATUS_NO_INFORMATION
 from simulate.scenario.binary_tests import ExactBinomialTest, ProportionsTest
 from simulate.scenario.comparisons import arms_of
 from simulate.scenario.endpoints import (

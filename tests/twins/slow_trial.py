@@ -11,7 +11,7 @@ import math
 from twins.slow_patients import Patient, slow_patients
 from twins.slow_rows import SlowRow, slow_row
 
-from simulate.engine.arrays import STATUS_LOOK_SKIPPED, STATUS_TARGET_NOT_REACHED
+from simulate.engine.codes import STATUS_LOOK_SKIPPED, STATUS_TARGET_NOT_REACHED
 from simulate.scenario.comparisons import planned
 from simulate.scenario.looks import (
     CalendarTrigger,

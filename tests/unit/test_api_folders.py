@@ -17,7 +17,7 @@ import simulate
 from simulate.api import Counts, check_shard, expected_bytes, with_simulation
 from simulate.api.blocks import work_on
 from simulate.api.inputs import Keep
-from simulate.engine.arrays import Statistics
+from simulate.engine.statistics import Statistics
 from simulate.errors import RefusedError, ScenarioError, StoreError
 from simulate.results.result import Result
 from simulate.runner.execute import BLOCK_TRIALS, Block

@@ -22,7 +22,7 @@ from twins.feature_scenarios import (
 )
 from twins.slow_results import slow_characteristics, trials_of
 
-from simulate.engine.arrays import Statistics
+from simulate.engine.statistics import Statistics
 from simulate.results.characteristics import Row, operating_characteristics
 from simulate.results.tallies import combine
 from simulate.results.tally import tally

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from twins.feature_scenarios import FEATURES, feature_scenario
 
-from simulate.engine.arrays import Statistics
+from simulate.engine.statistics import Statistics
 from simulate.runner.columns import (
     decode_rows,
     decode_table,

@@ -16,7 +16,7 @@ from rich.console import Console
 from twins.feature_scenarios import Table, events, feature_scenario, hypothesis, relative
 from twins.slow_results import slow_outcome, trials_of
 
-from simulate.engine.arrays import Statistics
+from simulate.engine.statistics import Statistics
 from simulate.errors import RefusedError, StoreError
 from simulate.report.compare import print_comparison
 from simulate.results.clusters import clustered_pairs

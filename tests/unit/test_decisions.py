@@ -10,7 +10,8 @@ import pytest
 from twins.feature_scenarios import TWO_ARMS, events, hypothesis
 from twins.slow_results import slow_outcome, trials_of
 
-from simulate.engine.arrays import STATUS_LOOK_SKIPPED, Statistics
+from simulate.engine.codes import STATUS_LOOK_SKIPPED
+from simulate.engine.statistics import Statistics
 from simulate.results.decisions import NO_LOOK, decide, last_row_reached, rejected_by_end
 from simulate.scenario.comparisons import planned_comparisons, rows_of
 from simulate.scenario.load import scenario_from_dict

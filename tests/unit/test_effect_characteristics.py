@@ -13,7 +13,8 @@ from scipy import stats
 from twins.feature_scenarios import exponential
 from twins.joint_scenarios import ESTIMATES, HYPOTHESES, compare, estimate, joint_scenario
 
-from simulate.engine.arrays import STATUS_ESTIMATE_INFINITE, STATUS_NOT_ESTIMABLE, Statistics
+from simulate.engine.codes import STATUS_ESTIMATE_INFINITE, STATUS_NOT_ESTIMABLE
+from simulate.engine.statistics import Statistics
 from simulate.results.characteristics import Row, operating_characteristics
 from simulate.results.tallies import combine
 from simulate.results.tally import tally

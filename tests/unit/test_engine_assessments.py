@@ -23,8 +23,9 @@ from twins.slow_assessments import (
 from twins.slow_random import PURPOSES, address
 
 from simulate.engine import assessments
-from simulate.engine.arrays import FloatArray, Schedule
+from simulate.engine.arrays import FloatArray
 from simulate.engine.compile import in_python
+from simulate.engine.plan import Schedule
 from simulate.engine.visits import (
     ArmSchedule,
     draw_patients,

@@ -24,7 +24,8 @@ from twins.scenario_tables import (
 from twins.slow_random import wide_uniform, words_at
 
 from simulate.engine import course, times
-from simulate.engine.arrays import DROPOUT, EVENT, FOLLOWED_TO_END, Patients
+from simulate.engine.arrays import Patients
+from simulate.engine.codes import DROPOUT, EVENT, FOLLOWED_TO_END
 from simulate.engine.trial import make_patients
 from simulate.engine.workspace import new_workspace
 from simulate.runner.pack import endpoint_numbers, pack, pack_hazards

@@ -20,7 +20,7 @@ from twins.slow_patients import slow_patients
 from twins.slow_trial import cutoff_of
 
 from simulate.engine import cutoffs
-from simulate.engine.arrays import STATUS_TARGET_NOT_REACHED
+from simulate.engine.codes import STATUS_TARGET_NOT_REACHED
 from simulate.runner.execute import Block, simulate_block
 from simulate.runner.pack import pack
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from twins.slow_assessments import DAYS_PER_MONTH, Place, attended_days
 
-from simulate.engine.arrays import DROPOUT, EVENT, FOLLOWED_TO_END, FloatArray
+from simulate.engine.arrays import FloatArray
+from simulate.engine.codes import DROPOUT, EVENT, FOLLOWED_TO_END
 from simulate.engine.follow_up import back_to_scans, follow_up_times
 from simulate.engine.visits import ArmSchedule, draw_patients, new_schedule
 

@@ -22,7 +22,8 @@ from twins.slow_rmst import (
     slow_survival_variance,
 )
 
-from simulate.engine.arrays import STATUS_NO_INFORMATION, STATUS_NOT_ESTIMABLE, Curve
+from simulate.engine.arrays import Curve
+from simulate.engine.codes import STATUS_NO_INFORMATION, STATUS_NOT_ESTIMABLE
 from simulate.engine.kaplan_meier import (
     compare_means,
     compare_survival,

@@ -10,15 +10,16 @@ import pytest
 from twins.feature_scenarios import FOUR_CELLS, feature_scenario, hypothesis
 from twins.slow_logrank import Observed, RiskSet, cox_terms, risk_sets, slow_cox, slow_logrank
 
-from simulate.engine import arrays, cox, logrank
-from simulate.engine.arrays import (
+from simulate.engine import codes, cox, logrank
+from simulate.engine.arrays import RiskSets
+from simulate.engine.codes import (
     ESTIMATE_BRESLOW,
     ESTIMATE_EFRON,
     STATUS_ESTIMATE_INFINITE,
     STATUS_NO_INFORMATION,
-    Plan,
-    RiskSets,
 )
+from simulate.engine.plan import Plan
+from simulate.engine.statistics import new_statistics
 from simulate.engine.trial import analyse
 from simulate.engine.workspace import new_workspace
 from simulate.runner.pack import pack
@@ -57,7 +58,7 @@ def analysed(observed: Sequence[Observed], ties: str = "efron", ratio: float = 1
     """Test and estimate by the engine; all patients enter at month 0 and none is lost."""
     n = len(observed)
     plan = plan_for(n, ties, ratio)
-    workspace, statistics = new_workspace(plan), arrays.new_statistics(1, plan)
+    workspace, statistics = new_workspace(plan), new_statistics(1, plan)
     patients = workspace.patients
     for i, (time, is_event, is_experimental, stratum) in enumerate(observed):
         patients.stratum[i] = stratum
@@ -67,7 +68,7 @@ def analysed(observed: Sequence[Observed], ties: str = "efron", ratio: float = 1
         patients.event[0, i] = time if is_event else math.inf
         patients.dropout[i] = math.inf if is_event else time
         patients.end[0, i] = patients.calendar_end[0, i] = time
-        patients.outcome[0, i] = arrays.EVENT if is_event else arrays.DROPOUT
+        patients.outcome[0, i] = codes.EVENT if is_event else codes.DROPOUT
         patients.calendar_event[0, i] = patients.event[0, i]
     analyse(plan, np.uint64(0), np.uint64(0), workspace, statistics, 0)
     return Row(*(getattr(statistics, name)[0, 0].item() for name in Row._fields))

@@ -16,7 +16,7 @@ from twins.slow_maxcombo import slow_components, slow_max_p_value
 from twins.slow_weighted import WeightFunction, fleming_harrington
 from unit.test_engine_weighted import WEIGHTINGS, patients, sample
 
-from simulate.engine.arrays import (
+from simulate.engine.codes import (
     STATUS_NO_INFORMATION,
     WEIGHTS_FLEMING_HARRINGTON,
     WEIGHTS_MODEST_BY_MONTH,

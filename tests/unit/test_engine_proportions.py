@@ -29,7 +29,8 @@ from twins.slow_proportions import (
     variance_at,
 )
 
-from simulate.engine.arrays import STATUS_ESTIMATE_INFINITE, STATUS_NO_INFORMATION, IntArray
+from simulate.engine.arrays import IntArray
+from simulate.engine.codes import STATUS_ESTIMATE_INFINITE, STATUS_NO_INFORMATION
 from simulate.engine.proportions import (
     PROPORTIONS_FISHER,
     PROPORTIONS_MANTEL_HAENSZEL,

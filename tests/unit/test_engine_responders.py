@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from twins.slow_assessments import DAYS_PER_MONTH, Place, slow_control, slow_observe
 
-from simulate.engine.arrays import COUNT_BITS, DROPOUT, EVENT, FOLLOWED_TO_END, FloatArray, IntArray
+from simulate.engine.arrays import FloatArray, IntArray
 from simulate.engine.assessments import observe, see_control
+from simulate.engine.codes import COUNT_BITS, DROPOUT, EVENT, FOLLOWED_TO_END
 from simulate.engine.descriptive import share_event_free
 from simulate.engine.follow_up import follow_up_times
 from simulate.engine.ordering import PAYLOAD_BITS, ticks_per_month

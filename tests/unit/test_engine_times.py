@@ -9,7 +9,7 @@ from twins.feature_scenarios import arriving, feature_scenario
 from twins.slow_course import time_at
 from twins.slow_patients import entries_of
 
-from simulate.engine import arrays, times
+from simulate.engine import codes, times
 from simulate.engine.workspace import new_workspace
 from simulate.runner.pack import evenly_spaced_entries, pack, pack_hazards
 from simulate.scenario.hazards import Hazard
@@ -98,7 +98,7 @@ def test_nobody_has_the_event_while_the_hazard_is_zero() -> None:
     assert inverted([ENDS_AT_ZERO], [0], np.array([0.3750001]))[0] == math.inf
 
 
-EVENT, DROPOUT, TO_END = arrays.EVENT, arrays.DROPOUT, arrays.FOLLOWED_TO_END
+EVENT, DROPOUT, TO_END = codes.EVENT, codes.DROPOUT, codes.FOLLOWED_TO_END
 NEVER = math.inf
 
 

@@ -7,14 +7,14 @@ from twins.feature_scenarios import FEATURES, feature_scenario, piecewise
 from twins.slow_rows import SlowRow, z_error
 from twins.slow_trial import slow_trial
 
-from simulate.engine.arrays import (
+from simulate.engine.codes import (
     STATUS_ESTIMATE_INFINITE,
     STATUS_LOOK_SKIPPED,
     STATUS_NO_INFORMATION,
     STATUS_NOT_ESTIMABLE,
     STATUS_TARGET_NOT_REACHED,
-    Statistics,
 )
+from simulate.engine.statistics import Statistics
 from simulate.runner.execute import Block, simulate_block
 from simulate.runner.pack import pack
 from simulate.scenario.comparisons import planned, planned_comparisons

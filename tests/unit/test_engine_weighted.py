@@ -29,7 +29,7 @@ from twins.slow_weighted import (
     slow_weighted_logrank,
 )
 
-from simulate.engine.arrays import (
+from simulate.engine.codes import (
     WEIGHTS_FLEMING_HARRINGTON,
     WEIGHTS_MODEST_BY_MONTH,
     WEIGHTS_MODEST_BY_SURVIVAL,

@@ -7,7 +7,8 @@ from itertools import pairwise
 import pytest
 from twins.feature_scenarios import events, feature_scenario
 
-from simulate.engine.arrays import Plan, Statistics
+from simulate.engine.plan import Plan
+from simulate.engine.statistics import Statistics
 from simulate.engine.workspace import new_workspace
 from simulate.runner.execute import BLOCK_TRIALS, CALL_TRIALS, Block, blocks_of, simulate_block
 from simulate.runner.pack import pack

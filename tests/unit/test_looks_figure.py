@@ -16,7 +16,7 @@ from twins.scenario_tables import of_one_arm
 from unit.pictures import caught, legend_texts, numbers, panel_texts
 
 from simulate.api import run
-from simulate.engine.arrays import Statistics
+from simulate.engine.statistics import Statistics
 from simulate.errors import ScenarioError
 from simulate.report.looks_figure import check, draw_looks
 from simulate.results.result import Result

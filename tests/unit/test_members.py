@@ -14,7 +14,7 @@ from twins.feature_scenarios import Table, feature_scenario, hypothesis
 from twins.slow_results import Outcome, share, slow_outcome, trials_of
 
 from simulate import api
-from simulate.engine.arrays import Statistics
+from simulate.engine.statistics import Statistics
 from simulate.results.characteristics import Row, operating_characteristics
 from simulate.results.members import (
     MemberShares,

@@ -14,7 +14,7 @@ import simulate
 from simulate.api.size import _Trials
 from simulate.design.schoenfeld import schoenfeld_power
 from simulate.design.two_proportions import ProportionMethod, two_proportions_test
-from simulate.engine.arrays import Statistics
+from simulate.engine.statistics import Statistics
 from simulate.errors import ScenarioError
 from simulate.results.keep import KeepRejections
 from simulate.runner.execute import Block, simulate_block

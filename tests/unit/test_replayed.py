@@ -20,7 +20,7 @@ from twins.feature_scenarios import (
 from twins.slow_logrank import Observed
 from twins.slow_rows import answer, rule_of, z_error
 
-from simulate.engine.arrays import Statistics
+from simulate.engine.statistics import Statistics
 from simulate.errors import ScenarioError
 from simulate.report.replay import write_csv
 from simulate.results.decisions import decide

@@ -19,7 +19,8 @@ import simulate
 from simulate.api import Counts
 from simulate.api import study as public_study
 from simulate.api.study import planned_grid, shards_of_cells, trials_of_study
-from simulate.engine.arrays import STATUS_LOOK_SKIPPED, STATUS_TARGET_NOT_REACHED, Statistics
+from simulate.engine.codes import STATUS_LOOK_SKIPPED, STATUS_TARGET_NOT_REACHED
+from simulate.engine.statistics import Statistics
 from simulate.errors import ScenarioError
 from simulate.results.compare import compare_folders
 from simulate.results.estimates import Share

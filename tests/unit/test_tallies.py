@@ -15,7 +15,7 @@ import pytest
 from twins.feature_scenarios import FEATURES, Table, events, feature_scenario, hypothesis
 from twins.slow_results import slow_outcome, trials_of
 
-from simulate.engine.arrays import Statistics
+from simulate.engine.statistics import Statistics
 from simulate.results.characteristics import operating_characteristics
 from simulate.results.estimates import Moments, Share, WholeMoments
 from simulate.results.quantiles import Bins, Values

@@ -23,7 +23,7 @@ from unit.sleepers import HalfSender
 
 from simulate.api.blocks import Counts, start, work_on
 from simulate.api.inputs import planned_blocks, with_simulation
-from simulate.engine.arrays import Statistics
+from simulate.engine.statistics import Statistics
 from simulate.errors import SimulateError, StoreError
 from simulate.results.keep import Kept
 from simulate.runner import workers as workers_module

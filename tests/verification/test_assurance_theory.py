@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import beta, norm
 
 from simulate.design.schoenfeld import schoenfeld_power
-from simulate.engine.arrays import Statistics
+from simulate.engine.statistics import Statistics
 from simulate.results.characteristics import Row, operating_characteristics
 from simulate.results.clusters import clustered_pairs
 from simulate.results.members import MemberShares, quantiles_given_truth, spread_of

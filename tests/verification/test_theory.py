@@ -30,7 +30,7 @@ from twins.feature_scenarios import (
 )
 
 from simulate.api import run
-from simulate.engine.arrays import Statistics
+from simulate.engine.statistics import Statistics
 from simulate.results.closed_forms import expected_looks
 from simulate.results.estimates import Moments
 from simulate.results.result import Result

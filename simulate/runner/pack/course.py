@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from simulate.engine.arrays import Course, Hazards, Investigator, Schedule
 from simulate.engine.investigator import ArmReading, new_investigator
+from simulate.engine.plan import Course, Hazards, Investigator, Schedule
 from simulate.engine.visits import ArmSchedule, new_schedule
 from simulate.runner.pack.hazards import pack_members
 from simulate.runner.pack.members import hazards_by_member

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulate.engine.arrays import FloatArray, Hazards, IntArray
+from simulate.engine.arrays import FloatArray, IntArray
+from simulate.engine.plan import Hazards
 from simulate.engine.times import weibull_scales
 from simulate.runner.pack.values import exp, floats, integers, inverse, log
 from simulate.scenario.hazards import Hazard

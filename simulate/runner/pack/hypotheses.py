@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from statistics import NormalDist
 from typing import NamedTuple
 
-from simulate.engine import arrays as engine
-from simulate.engine import proportions
-from simulate.engine.arrays import Hypotheses
+from simulate.engine import codes, proportions
 from simulate.engine.hypotheses import ESTIMATE_ODDS_RATIO
+from simulate.engine.plan import Hypotheses
 from simulate.runner.pack.course import endpoint_numbers
 from simulate.runner.pack.values import floats, integers
 from simulate.scenario.binary_tests import ExactBinomialTest, ProportionsTest
@@ -27,9 +26,9 @@ from simulate.scenario.survival_tests import (
 )
 
 COX = {
-    "none": engine.ESTIMATE_NONE,
-    "cox_breslow": engine.ESTIMATE_BRESLOW,
-    "cox_efron": engine.ESTIMATE_EFRON,
+    "none": codes.ESTIMATE_NONE,
+    "cox_breslow": codes.ESTIMATE_BRESLOW,
+    "cox_efron": codes.ESTIMATE_EFRON,
 }
 METHODS = {
     "z_pooled": proportions.PROPORTIONS_POOLED,
@@ -39,25 +38,25 @@ METHODS = {
     "mantel_haenszel": proportions.PROPORTIONS_MANTEL_HAENSZEL,
 }
 ESTIMATES = {
-    "median": engine.ESTIMATE_OF_MEDIAN,
-    "survival": engine.ESTIMATE_OF_SURVIVAL,
-    "rmst": engine.ESTIMATE_OF_RESTRICTED_MEAN,
-    "rate": engine.ESTIMATE_OF_RATE,
-    "last_survival": engine.ESTIMATE_OF_LAST_SURVIVAL,
-    "share_event_free": engine.ESTIMATE_OF_SHARE_EVENT_FREE,
-    "minimum": engine.ESTIMATE_OF_MINIMUM,
-    "maximum": engine.ESTIMATE_OF_MAXIMUM,
+    "median": codes.ESTIMATE_OF_MEDIAN,
+    "survival": codes.ESTIMATE_OF_SURVIVAL,
+    "rmst": codes.ESTIMATE_OF_RESTRICTED_MEAN,
+    "rate": codes.ESTIMATE_OF_RATE,
+    "last_survival": codes.ESTIMATE_OF_LAST_SURVIVAL,
+    "share_event_free": codes.ESTIMATE_OF_SHARE_EVENT_FREE,
+    "minimum": codes.ESTIMATE_OF_MINIMUM,
+    "maximum": codes.ESTIMATE_OF_MAXIMUM,
 }
 ENDPOINTS_OF_RESPONDERS = {
-    DURATION_OF_RESPONSE: engine.ENDPOINT_DURATION_OF_RESPONSE,
-    TIME_TO_RESPONSE: engine.ENDPOINT_TIME_TO_RESPONSE,
+    DURATION_OF_RESPONSE: codes.ENDPOINT_DURATION_OF_RESPONSE,
+    TIME_TO_RESPONSE: codes.ENDPOINT_TIME_TO_RESPONSE,
 }
-NO_WEIGHTS = (engine.WEIGHTS_NONE, 0.0, 0.0)
+NO_WEIGHTS = (codes.WEIGHTS_NONE, 0.0, 0.0)
 Component = tuple[int, float, float]
 
 
 class _Packed(NamedTuple):
-    """One test or estimate as numbers; see `simulate.engine.arrays.Hypotheses`."""
+    """One test or estimate as numbers; see `simulate.engine.plan.Hypotheses`."""
 
     kind: int
     estimate: int = 0
@@ -106,7 +105,7 @@ def _packed_test(test: Test) -> _Packed:
             return _of_curves(test)
         case ProportionsTest():
             return _Packed(
-                engine.TEST_PROPORTIONS,
+                codes.TEST_PROPORTIONS,
                 ESTIMATE_ODDS_RATIO if test.estimate == "odds_ratio" else 0,
                 test.null_difference,
                 METHODS[test.method],
@@ -114,7 +113,7 @@ def _packed_test(test: Test) -> _Packed:
             )
         case ExactBinomialTest():
             months = test.minimum_follow_up_months or 0.0
-            return _Packed(engine.TEST_EXACT_BINOMIAL, null_value=test.null_rate, months=months)
+            return _Packed(codes.TEST_EXACT_BINOMIAL, null_value=test.null_rate, months=months)
 
 
 def _of_risk_sets(test: LogrankTest | WeightedLogrankTest | MaxComboTest) -> _Packed:
@@ -122,25 +121,25 @@ def _of_risk_sets(test: LogrankTest | WeightedLogrankTest | MaxComboTest) -> _Pa
     cox = COX[test.estimate]
     match test:
         case LogrankTest():
-            return _Packed(engine.TEST_LOGRANK, cox, test.null_hazard_ratio)
+            return _Packed(codes.TEST_LOGRANK, cox, test.null_hazard_ratio)
         case WeightedLogrankTest():
-            return _Packed(engine.TEST_WEIGHTED, cox, 1.0, components=(_weights(test),))
+            return _Packed(codes.TEST_WEIGHTED, cox, 1.0, components=(_weights(test),))
         case MaxComboTest():
             components = tuple(map(_weights, test.components))
-            return _Packed(engine.TEST_MAXCOMBO, cox, 1.0, components=components)
+            return _Packed(codes.TEST_MAXCOMBO, cox, 1.0, components=components)
 
 
 def _of_curves(test: RestrictedMeanTest | MilestoneTest | LandmarkTest) -> _Packed:
     """A test of Kaplan-Meier curves as numbers."""
     match test:
         case RestrictedMeanTest():
-            return _Packed(engine.TEST_RESTRICTED_MEAN, months=test.tau_months)
+            return _Packed(codes.TEST_RESTRICTED_MEAN, months=test.tau_months)
         case MilestoneTest():
             method = int(test.transform == "log_log")
-            return _Packed(engine.TEST_MILESTONE, method=method, months=test.at_months)
+            return _Packed(codes.TEST_MILESTONE, method=method, months=test.at_months)
         case LandmarkTest():
             null = test.null_survival
-            return _Packed(engine.TEST_LANDMARK, null_value=null, months=test.at_months)
+            return _Packed(codes.TEST_LANDMARK, null_value=null, months=test.at_months)
 
 
 def _estimate(chosen: ArmEstimate) -> _Packed:
@@ -155,13 +154,13 @@ def _weights(weights: Weights) -> Component:
     if weights.fleming_harrington is not None:
         exponents = weights.fleming_harrington.exponents
         # Without exponents it is the plain test, whose weights are 1.
-        return (engine.WEIGHTS_FLEMING_HARRINGTON, *exponents)
+        return (codes.WEIGHTS_FLEMING_HARRINGTON, *exponents)
     modest = weights.modestly_weighted
     if modest is not None and modest.delay_months is not None:
-        return engine.WEIGHTS_MODEST_BY_MONTH, modest.delay_months, 0.0
+        return codes.WEIGHTS_MODEST_BY_MONTH, modest.delay_months, 0.0
     assert modest is not None
     assert modest.survival_floor is not None
-    return engine.WEIGHTS_MODEST_BY_SURVIVAL, modest.survival_floor, 0.0
+    return codes.WEIGHTS_MODEST_BY_SURVIVAL, modest.survival_floor, 0.0
 
 
 def _starts(lengths: Iterable[int]) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from simulate.engine import arrays as engine
+from simulate.engine import codes
 from simulate.runner.pack.course import endpoint_numbers
 from simulate.scenario.looks import (
     CalendarTrigger,
@@ -19,9 +19,9 @@ from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import matching_cells
 
 FALL_BACKS = {
-    "last_event": engine.FALL_BACK_LAST_EVENT,
-    "all_data": engine.FALL_BACK_ALL_DATA,
-    "skip": engine.FALL_BACK_SKIP,
+    "last_event": codes.FALL_BACK_LAST_EVENT,
+    "all_data": codes.FALL_BACK_ALL_DATA,
+    "skip": codes.FALL_BACK_SKIP,
 }
 
 
@@ -69,19 +69,19 @@ class Nodes:
                 rule = FALL_BACKS[trigger.if_not_reached]
                 endpoint = self.endpoints[trigger.endpoint]
                 mask = self._mask(trigger)
-                self._add(engine.NODE_EVENTS, trigger.events, rule, mask, endpoint=endpoint)
+                self._add(codes.NODE_EVENTS, trigger.events, rule, mask, endpoint=endpoint)
             case CalendarTrigger():
-                self._add(engine.NODE_CALENDAR, months=trigger.calendar_months)
+                self._add(codes.NODE_CALENDAR, months=trigger.calendar_months)
             case FollowUpTrigger():
                 patient = trigger.after_patients or self.scenario.accrual.patients
                 months = trigger.minimum_follow_up_months
-                self._add(engine.NODE_MINIMUM_FOLLOW_UP, patient, months=months)
+                self._add(codes.NODE_MINIMUM_FOLLOW_UP, patient, months=months)
             case DelayTrigger():
-                self._add(engine.NODE_AFTER_PREVIOUS, months=trigger.months_after_previous)
+                self._add(codes.NODE_AFTER_PREVIOUS, months=trigger.months_after_previous)
             case LatestTrigger():
-                self._add_members(engine.NODE_LATEST, trigger.latest_of)
+                self._add_members(codes.NODE_LATEST, trigger.latest_of)
             case EarliestTrigger():
-                self._add_members(engine.NODE_EARLIEST, trigger.earliest_of)
+                self._add_members(codes.NODE_EARLIEST, trigger.earliest_of)
 
     def _add_members(self, kind: int, members: Sequence[Trigger]) -> None:
         """Append the members and then the node that combines them."""

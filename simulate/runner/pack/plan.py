@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulate.engine import arrays as engine
-from simulate.engine.arrays import FloatArray, Hypotheses, IntArray, Plan, Schedule
+from simulate.engine import codes
+from simulate.engine.arrays import FloatArray, IntArray
+from simulate.engine.plan import Hypotheses, Plan, Schedule
 from simulate.runner.pack.accrual import accrual_steps, evenly_spaced_entries
 from simulate.runner.pack.course import Progression, pack_course
 from simulate.runner.pack.hazards import pack_hazards
@@ -72,7 +73,7 @@ def pack(scenario: Scenario, progression: Progression | None = None) -> Plan:
         n_arms=len(arms),
         n_strata=len(cells),
         stratum_bits=(len(cells) - 1).bit_length(),
-        arrivals=engine.POISSON if poisson else engine.EVENLY_SPACED,
+        arrivals=codes.POISSON if poisson else codes.EVENLY_SPACED,
         fixed_entry=floats([] if poisson else evenly_spaced_entries(scenario.accrual)),
         accrual_start=floats(starts),
         accrual_cumulative=floats(cumulative),
@@ -107,7 +108,7 @@ def pack(scenario: Scenario, progression: Progression | None = None) -> Plan:
         row_weighs=_first_of(row.weighs for row in needs),
         row_draws_curves=curves,
         hypotheses=hypotheses,
-        needs_months=int(bool((hypotheses.weight_kind == engine.WEIGHTS_MODEST_BY_MONTH).any())),
+        needs_months=int(bool((hypotheses.weight_kind == codes.WEIGHTS_MODEST_BY_MONTH).any())),
         curves_until=_curves_until(hypotheses),
     )
 
@@ -119,7 +120,7 @@ def _curves_until(hypotheses: Hypotheses) -> float:
 
     Months of other tests may make it later than that.
     """
-    if np.isin(hypotheses.kind, engine.ESTIMATES_OF_WHOLE_CURVES).any():
+    if np.isin(hypotheses.kind, codes.ESTIMATES_OF_WHOLE_CURVES).any():
         return math.inf
     return float(max(hypotheses.months, default=0.0))
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from simulate.engine.arrays import Hazards, States
+from simulate.engine.plan import Hazards, States
 from simulate.runner.pack.hazards import WeibullMembers, pack_hazards, pack_members
 from simulate.runner.pack.members import hazards_by_member
 from simulate.runner.pack.values import exp, integers, log
