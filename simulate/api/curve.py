@@ -16,8 +16,9 @@ from simulate.runner.pack import pack
 from simulate.runner.work import BlockWork, Done
 from simulate.runner.workers import over_blocks
 from simulate.scenario.models import Scenario
+from simulate.studies.changes import without_estimates
 from simulate.studies.curve import MOST_VALUES, Curve, Point, can_be_nested, nested
-from simulate.studies.levers import Lever, lever_of, without_estimates
+from simulate.studies.levers import Lever, lever_of
 
 T = TypeVar("T")
 

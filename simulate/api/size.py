@@ -20,9 +20,11 @@ from simulate.scenario.load import read_scenario, scenario_of
 from simulate.scenario.models import MOST_TRIALS, Scenario
 from simulate.scenario.reading import Finding
 from simulate.scenario.resolve import n_members
+from simulate.studies.changes import without_estimates
 from simulate.studies.closed import closed_size
-from simulate.studies.levers import Lever, lever_of, without_estimates
-from simulate.studies.search import PILOT_TRIALS, Goal, Points, Tell, search
+from simulate.studies.levers import Lever, lever_of
+from simulate.studies.points import PILOT_TRIALS, Goal, Points
+from simulate.studies.search import Tell, search
 from simulate.studies.size import Size
 
 MOST_TRIALS_OF_A_SEARCH = 1_000_000

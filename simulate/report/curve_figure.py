@@ -13,8 +13,8 @@ from simulate.report.words import hypothesis_name
 from simulate.results.estimates import CONFIDENCE_Z, Estimate
 from simulate.studies.closed import closed_power
 from simulate.studies.curve import Curve, Point
+from simulate.studies.in_words import value_text
 from simulate.studies.levers import Lever
-from simulate.studies.search import value_text
 from simulate.studies.size import Size
 
 if TYPE_CHECKING:

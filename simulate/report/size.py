@@ -14,8 +14,9 @@ from simulate.report.words import comparison_text, hypothesis_name, rule_text
 from simulate.results.estimates import Estimate
 from simulate.scenario.resolve import n_members
 from simulate.studies.curve import Curve
+from simulate.studies.in_words import interval_text, value_text
 from simulate.studies.levers import Lever
-from simulate.studies.search import LEVEL, interval_text, value_text
+from simulate.studies.search import LEVEL
 from simulate.studies.size import Size
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,22 +15,28 @@ from simulate.scenario.endpoints import TIMES
 from simulate.scenario.kinds import EndpointRelative
 from simulate.scenario.looks import (
     CalendarTrigger,
-    EarliestTrigger,
     EventTrigger,
     FollowUpTrigger,
-    LatestTrigger,
-    Trigger,
 )
 from simulate.scenario.models import Scenario
 from simulate.scenario.reading import Path, did_you_mean, path_text
-from simulate.scenario.survival_tests import OfRiskSets
 from simulate.scenario.tables import MAX_PATIENTS
+from simulate.studies.changes import (
+    in_proportion,
+    members,
+    numbers,
+    trigger_at,
+    triggers,
+    with_patients,
+    with_trigger,
+)
 
 EVENTS = "events"
 PATIENTS = "patients"
 HAZARD_RATIO = "hazard-ratio"
 FOLLOW_UP = "follow-up"
 LEVERS = (EVENTS, PATIENTS, HAZARD_RATIO, FOLLOW_UP)
+
 # How far a search goes where nothing in the scenario bounds it, times what the scenario has.
 PATIENTS_BEYOND = 10
 MONTHS_BEYOND = 10.0
@@ -92,7 +97,7 @@ class Lever(ABC):
     @property
     def has_events(self) -> bool:
         """Whether any look of the scenario is at a number of events."""
-        return any(isinstance(trigger, EventTrigger) for _, trigger in _triggers(self.scenario))
+        return any(isinstance(trigger, EventTrigger) for _, trigger in triggers(self.scenario))
 
     @property
     def widest(self) -> tuple[float, float]:
@@ -168,7 +173,7 @@ class Events(Lever):
 
     @property
     def _trigger(self) -> EventTrigger:
-        found = _trigger_at(self.scenario, self.place)
+        found = trigger_at(self.scenario, self.place)
         assert isinstance(found, EventTrigger)
         return found
 
@@ -176,7 +181,7 @@ class Events(Lever):
     def paths(self) -> tuple[str, ...]:
         """The number of events, and what changes in proportion."""
         own = path_text((*self.place, "events"))
-        others = _numbers(self.scenario) if self.scaled else ()
+        others = numbers(self.scenario) if self.scaled else ()
         return (own, *(path for path in others if path != own))
 
     @property
@@ -211,8 +216,8 @@ class Events(Lever):
             factor = value / self.given
             # Never fewer patients than the ratio of the scenario asks for.
             patients = math.ceil(scenario.accrual.patients * factor - ROUNDING)
-            scenario = _in_proportion(scenario, max(patients, 2), factor)
-        return _with_trigger(
+            scenario = in_proportion(scenario, max(patients, 2), factor)
+        return with_trigger(
             scenario, self.place, lambda t: t.model_copy(update={"events": n_events})
         )
 
@@ -228,7 +233,7 @@ class Patients(Lever):
     @property
     def paths(self) -> tuple[str, ...]:
         """The number of patients, and what changes in proportion."""
-        return _numbers(self.scenario) if self.scaled else ("accrual.patients",)
+        return numbers(self.scenario) if self.scaled else ("accrual.patients",)
 
     @property
     def given(self) -> float:
@@ -242,7 +247,7 @@ class Patients(Lever):
             return 2.0, float(MAX_PATIENTS)
         needed = [
             trigger.events if isinstance(trigger, EventTrigger) else trigger.after_patients or 2
-            for _, trigger in _triggers(self.scenario)
+            for _, trigger in triggers(self.scenario)
             if isinstance(trigger, EventTrigger | FollowUpTrigger)
         ]
         return float(max([2, *needed])), float(MAX_PATIENTS)
@@ -262,8 +267,8 @@ class Patients(Lever):
         """Scenario with so many patients, and if scaled with events in proportion."""
         n = int(value)
         if self.scaled:
-            return _in_proportion(self.scenario, n, value / self.given)
-        return _with_patients(self.scenario, n)
+            return in_proportion(self.scenario, n, value / self.given)
+        return with_patients(self.scenario, n)
 
 
 @dataclass(frozen=True)
@@ -368,7 +373,7 @@ class FollowUp(Lever):
 
     @property
     def _key(self) -> str:
-        is_calendar = isinstance(_trigger_at(self.scenario, self._place), CalendarTrigger)
+        is_calendar = isinstance(trigger_at(self.scenario, self._place), CalendarTrigger)
         return "calendar_months" if is_calendar else "minimum_follow_up_months"
 
     @property
@@ -379,7 +384,7 @@ class FollowUp(Lever):
     @property
     def given(self) -> float:
         """Months of the scenario."""
-        return float(getattr(_trigger_at(self.scenario, self._place), self._key))
+        return float(getattr(trigger_at(self.scenario, self._place), self._key))
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -395,7 +400,7 @@ class FollowUp(Lever):
     def with_value(self, value: float) -> Scenario:
         """Scenario with so many months."""
         update = {self._key: float(value)}
-        return _with_trigger(self.scenario, self._place, lambda t: t.model_copy(update=update))
+        return with_trigger(self.scenario, self._place, lambda t: t.model_copy(update=update))
 
     def coordinate(self, value: float) -> float:
         """Months as they are."""
@@ -452,7 +457,7 @@ def lever_of(
         rule = "is for --over events and --over patients only"
         raise ScenarioError([Problem("scale", rule, f"over {over}")])
     if scaled is None:
-        scaled = over == PATIENTS and len(_numbers(scenario)) > 1
+        scaled = over == PATIENTS and len(numbers(scenario)) > 1
     kind = _KINDS.get(over, FollowUp)
     lever = kind(scenario.model_copy(update={"study": None}), name, scaled)
     # What it lacks shows here, not after minutes of simulation.
@@ -482,31 +487,6 @@ def chosen_hypothesis(scenario: Scenario, hypothesis: str | None) -> str:
     return hypothesis or known[0]
 
 
-def _members(path: Path, trigger: Trigger) -> Iterator[tuple[Path, Trigger]]:
-    """A trigger and all that it is made of, each with its path."""
-    yield path, trigger
-    for key in ("latest_of", "earliest_of"):
-        for i, part in enumerate(getattr(trigger, key, ())):
-            yield from _members((*path, key, i), part)
-
-
-def _triggers(scenario: Scenario) -> Iterator[tuple[Path, Trigger]]:
-    """All triggers of a scenario with their paths."""
-    for name, analysis in scenario.analyses.items():
-        yield from _members(("analyses", name, "trigger"), analysis.trigger)
-
-
-def _numbers(scenario: Scenario) -> tuple[str, ...]:
-    """Paths of all numbers of patients and events, the planned patients first."""
-    found = ["accrual.patients"]
-    for path, trigger in _triggers(scenario):
-        if isinstance(trigger, EventTrigger):
-            found.append(path_text((*path, "events")))
-        elif isinstance(trigger, FollowUpTrigger) and trigger.after_patients is not None:
-            found.append(path_text((*path, "after_patients")))
-    return tuple(found)
-
-
 def _only_place(scenario: Scenario, look: str, kinds: tuple[type, ...], over: str) -> Path:
     """Path of the one trigger of some kinds that a look has.
 
@@ -517,91 +497,18 @@ def _only_place(scenario: Scenario, look: str, kinds: tuple[type, ...], over: st
     """
     path = ("analyses", look, "trigger")
     trigger = scenario.analyses[look].trigger
-    places = [at for at, member in _members(path, trigger) if isinstance(member, kinds)]
+    places = [at for at, member in members(path, trigger) if isinstance(member, kinds)]
     if len(places) == 1:
         return places[0]
     what = "a number of events" if over == EVENTS else "a calendar month or a minimum follow-up"
     number = "none" if not places else f"{len(places)}"
     rule = f"must have {what}, exactly one, for --over {over}"
     others = {
-        EVENTS: any(isinstance(m, EventTrigger) for _, m in _members(path, trigger)),
+        EVENTS: any(isinstance(m, EventTrigger) for _, m in members(path, trigger)),
         FOLLOW_UP: any(
-            isinstance(m, FollowUpTrigger | CalendarTrigger) for _, m in _members(path, trigger)
+            isinstance(m, FollowUpTrigger | CalendarTrigger) for _, m in members(path, trigger)
         ),
     }
     offered = [name for name, there in others.items() if there and name != over]
     remedy = f"vary {' or '.join((*offered, PATIENTS))} instead"
     raise ScenarioError([Problem(path_text(path), rule, number, remedy)])
-
-
-def _trigger_at(scenario: Scenario, place: Path) -> Trigger:
-    """Find the trigger at a path."""
-    return next(trigger for path, trigger in _triggers(scenario) if path == place)
-
-
-def _with_trigger(
-    scenario: Scenario, place: Path, change: Callable[[Trigger], Trigger]
-) -> Scenario:
-    """Scenario in which the trigger at a path is changed."""
-
-    def changed(path: Path, trigger: Trigger) -> Trigger:
-        return change(trigger) if path == place else trigger
-
-    return _each_trigger(scenario, changed)
-
-
-def _each_trigger(scenario: Scenario, change: Callable[[Path, Trigger], Trigger]) -> Scenario:
-    """Scenario with every trigger that is made of no others changed."""
-
-    def walk(path: Path, trigger: Trigger) -> Trigger:
-        for key in ("latest_of", "earliest_of"):
-            if isinstance(trigger, LatestTrigger | EarliestTrigger) and hasattr(trigger, key):
-                parts = [walk((*path, key, i), p) for i, p in enumerate(getattr(trigger, key))]
-                return trigger.model_copy(update={key: tuple(parts)})
-        return change(path, trigger)
-
-    analyses = {
-        name: analysis.model_copy(
-            update={"trigger": walk(("analyses", name, "trigger"), analysis.trigger)}
-        )
-        for name, analysis in scenario.analyses.items()
-    }
-    return scenario.model_copy(update={"analyses": analyses})
-
-
-def _with_patients(scenario: Scenario, n: int) -> Scenario:
-    accrual = scenario.accrual.model_copy(update={"patients": n})
-    return scenario.model_copy(update={"accrual": accrual})
-
-
-def _in_proportion(scenario: Scenario, n_patients: int, factor: float) -> Scenario:
-    """Scenario of so many patients, with all numbers of events and patients in proportion.
-
-    They are rounded to the nearest whole number, half up, but are 1 at least and no more than the
-    patients.
-    """
-
-    def scaled(number: int) -> int:
-        return min(max(math.floor(factor * number + 0.5), 1), n_patients)
-
-    def change(_: Path, trigger: Trigger) -> Trigger:
-        if isinstance(trigger, EventTrigger):
-            return trigger.model_copy(update={"events": scaled(trigger.events)})
-        if isinstance(trigger, FollowUpTrigger) and trigger.after_patients is not None:
-            return trigger.model_copy(update={"after_patients": scaled(trigger.after_patients)})
-        return trigger
-
-    return _with_patients(_each_trigger(scenario, change), n_patients)
-
-
-def without_estimates(scenario: Scenario) -> Scenario:
-    """Scenario without estimates, which take time and change no test."""
-    hypotheses = {
-        name: hypothesis.model_copy(
-            update={"test": hypothesis.test.model_copy(update={"estimate": "none"})}
-        )
-        if isinstance(hypothesis.test, OfRiskSets)
-        else hypothesis
-        for name, hypothesis in scenario.hypotheses.items()
-    }
-    return scenario.model_copy(update={"hypotheses": hypotheses, "estimates": {}})

@@ -10,24 +10,20 @@ numbers leave as it is.)
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from statistics import NormalDist
-from typing import NamedTuple
 
 import numpy as np
 
-from simulate.results.estimates import Estimate
-from simulate.results.keep import Rejections
 from simulate.scenario.comparisons import critical_values
 from simulate.studies.curve import Point
 from simulate.studies.fit import Limits, ProbitLine, fit_probit
+from simulate.studies.in_words import bound_of, interval_text, power_text, value_text, why_not
 from simulate.studies.levers import PROPORTIONAL_REACH, Lever
+from simulate.studies.points import PILOT_TRIALS, Found, Goal, Interval, Points
 from simulate.studies.scale import Scale, isotonic
 
 LEVEL = 0.95
-# Trials of a first look at a value.
-PILOT_TRIALS = 2_000
 # Of a value that ends the range, before it is called undecided.
 MOST_END_TRIALS = 32_000
 # How many standard errors make sure of a power being below or above the target.
@@ -54,135 +50,6 @@ TOLERANCES = 12.0
 HALF_WIDTHS = 3.0
 MOST_ROUNDS = 60
 MOST_BRACKETING = 40
-
-
-class Interval(NamedTuple):
-    """Values between which the answer lies; None where the trials do not bound it."""
-
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a search has found.
-
-    Attributes
-    ----------
-    value : float or None
-        The answer, or None.
-    interval : Interval
-        Its 95% interval.
-    reason : str
-        Why there is no answer, or what is to be known of it; empty if all is well.
-    is_uneven : bool
-        Whether the points lie further from a smooth curve than chance explains.
-    levels_off : bool
-        Whether the power hardly rises any more at the answer. Then, or where the points are uneven,
-        the answer and its interval rest on nothing but that power does not fall.
-    line : ProbitLine or None
-        The fitted line.
-    scale : Scale or None
-        From coordinates of the lever to those of the line.
-    """
-
-    value: float | None
-    interval: Interval
-    reason: str = ""
-    is_uneven: bool = False
-    levels_off: bool = False
-    line: ProbitLine | None = None
-    scale: Scale | None = None
-
-
-class Points:
-    """The points of a search, by their values.
-
-    Parameters
-    ----------
-    simulate : callable
-        Given numbers of trials by value, gives the counts of so many new trials of each.
-    most_trials : int
-        Trials that may be spent in all.
-    n_truths : int
-        Trials of a value come in multiples of this, so that each truth has as many.
-    """
-
-    def __init__(
-        self,
-        simulate: Callable[[Mapping[float, int]], dict[float, Rejections]],
-        most_trials: int,
-        n_truths: int = 1,
-    ) -> None:
-        self._simulate = simulate
-        self._n_truths = n_truths
-        self._counts: dict[float, Rejections] = {}
-        self.most_trials = most_trials
-
-    def add(self, trials: Mapping[float, int]) -> None:
-        """Simulate new trials at values, as far as there are any left to spend."""
-        left = self.most_trials - self.n_trials
-        wanted = sum(self._whole(n) for n in trials.values())
-        if wanted > left:
-            trials = {value: n * left // wanted for value, n in trials.items()}
-        else:
-            trials = {value: self._whole(n) for value, n in trials.items()}
-        trials = {value: n - n % self._n_truths for value, n in trials.items()}
-        trials = {value: n for value, n in trials.items() if n > 0}
-        if not trials:
-            self.most_trials = self.n_trials
-            return
-        for value, counts in self._simulate(trials).items():
-            known = self._counts.get(value)
-            self._counts[value] = counts if known is None else known.combined(counts)
-
-    def _whole(self, n: int) -> int:
-        """At least so many trials, as many of each truth."""
-        return -(-n // self._n_truths) * self._n_truths
-
-    def __getitem__(self, value: float) -> Point:
-        return Point(value, self._counts[value])
-
-    def __contains__(self, value: float) -> bool:
-        return value in self._counts
-
-    def in_order(self) -> list[Point]:
-        """All points by their values."""
-        return [self[value] for value in sorted(self._counts)]
-
-    @property
-    def n_trials(self) -> int:
-        """Trials spent."""
-        return sum(counts.rejected.n_trials for counts in self._counts.values())
-
-    @property
-    def is_spent(self) -> bool:
-        """Whether too few trials are left to look at another value."""
-        return self.most_trials - self.n_trials < PILOT_TRIALS // 2
-
-
-class Goal(NamedTuple):
-    """What is searched for.
-
-    Attributes
-    ----------
-    power : float
-        Power to be reached.
-    low, high : float
-        Range of values.
-    precision : float
-        The search ends once the half-width of the interval is at most this share of the answer.
-    """
-
-    power: float
-    low: float
-    high: float
-    precision: float
-
-    @property
-    def probit(self) -> float:
-        """Probit of the power."""
-        return NormalDist().inv_cdf(self.power)
 
 
 Tell = Callable[[str], None]
@@ -486,9 +353,10 @@ class _Search:
             reason = self._why_not(self._strongest(), undecided=limits.low <= last)
             return Found(None, interval, reason, line.is_uneven, levels_off, line, self.scale)
         value = self.lever.rounded_up(self.lever.value_at(max(place, first)))
-        reason = (
-            f"the power levels off there: {self._bound(self._strongest())}" if levels_off else ""
-        )
+        reason = ""
+        if levels_off:
+            bound = bound_of(self.lever, self.points, self._strongest())
+            reason = f"the power levels off there: {bound}"
         return Found(value, interval, reason, line.is_uneven, levels_off, line, self.scale)
 
     def _levels_off(self, line: ProbitLine) -> bool:
@@ -565,50 +433,11 @@ class _Search:
         )
 
     def _why_not(self, end: Point, *, undecided: bool = False) -> str:
-        """Say why the power is not reached in the range."""
-        text = value_text(self.lever, end.value)
-        at_end = f"the power at {text} is {power_text(end.power)}"
-        if undecided:
-            return f"{at_end}, too close to {self.goal.power:g} to tell with these trials"
-        alpha = NormalDist().cdf(self.at_none)
-        if end.power.value < 2.0 * alpha:
-            return f"{at_end}, hardly above alpha: the effect does not favour the experimental arm"
-        return f"{at_end}: {self._bound(end)}"
-
-    def _bound(self, end: Point) -> str:
-        """What bounds the power at the end of the range."""
-        lever, scenario = self.lever, self.lever.scenario
-        share = end.counts.short.estimate().value
-        short = f"in {share:.0%} of the trials the final look never has its events; "
-        lacks = short if share >= 0.01 else ""
-        if end.value != lever.limits[lever.rises]:
-            further = f"a {'larger --to' if lever.rises else 'smaller --from'} looks further"
-        else:
-            further = "nothing lies beyond"
-        n_patients = scenario.accrual.patients
-        if lever.over == "events" and not lever.scaled:
-            return (
-                f"{lacks}{n_patients:,} patients have no more events: more of them are needed "
-                "(--scale lets them grow in proportion)"
-            )
-        if lever.over == "patients" and not lever.scaled and len(lever.paths) == 1:
-            kept = "the numbers of events stay (--scale lets them grow in proportion)"
-            return f"{lacks}{kept if lever.has_events else further}"
-        if lever.over == "follow-up" and self._is_flat(end):
-            return f"{lacks}the power has its ceiling there: {n_patients:,} patients are too few"
-        return f"{lacks}{further}"
+        return why_not(self.lever, self.goal, self.points, end, self.at_none, undecided=undecided)
 
     def _strongest(self) -> Point:
         """Point with the largest power that the range should have."""
         return max(self.points.in_order(), key=self._place)
-
-    def _is_flat(self, end: Point) -> bool:
-        """Whether a value of at most two thirds has the same power, as far as the trials tell."""
-        others = [p for p in self.points.in_order() if p.value <= 2.0 / 3.0 * end.value]
-        if not others:
-            return False
-        other = others[-1].power
-        return abs(end.power.value - other.value) < 3.0 * math.hypot(end.power.mcse, other.mcse)
 
 
 def _line_through(
@@ -621,24 +450,3 @@ def _line_through(
         [point.counts.rejected.n_trials for point in points],
     )
     return None if line is None or line.slope <= 0.0 else line
-
-
-def power_text(power: Estimate) -> str:
-    """A power with its standard error in brackets."""
-    return f"{power.value:.4f} ({power.mcse:.4f})"
-
-
-def value_text(lever: Lever, value: float) -> str:
-    """A value with its unit, or what it is of."""
-    decimals = 0 if lever.is_whole else 2 if lever.rises else 4
-    digits = f"{value:,.{decimals}f}"
-    return f"{digits} {lever.unit}" if lever.unit else f"{lever.label} {digits}"
-
-
-def interval_text(lever: Lever, interval: Interval, goal: Goal) -> str:
-    """An interval in words, short; an end that the trials do not bound lies beyond the range."""
-    decimals = 0 if lever.is_whole else 2 if lever.rises else 4
-    low = "below " + f"{goal.low:,.6g}" if interval.low is None else f"{interval.low:,.{decimals}f}"
-    if interval.high is None:
-        return f"{low} to beyond {goal.high:,.6g}"
-    return f"{low} to {interval.high:,.{decimals}f}"

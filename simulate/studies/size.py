@@ -13,7 +13,8 @@ from simulate.scenario.models import Scenario
 from simulate.studies.closed import ClosedForm
 from simulate.studies.curve import Point, curve_rows
 from simulate.studies.levers import Lever
-from simulate.studies.search import LEVEL, Found, Goal
+from simulate.studies.points import Found, Goal
+from simulate.studies.search import LEVEL
 
 if TYPE_CHECKING:
     import pandas as pd

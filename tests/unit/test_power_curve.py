@@ -21,9 +21,10 @@ from simulate.runner.execute import Block, simulate_block
 from simulate.runner.pack import pack
 from simulate.scenario.load import scenario_from_dict
 from simulate.scenario.models import Scenario
+from simulate.studies.changes import without_estimates
 from simulate.studies.closed import closed_power, closed_size
 from simulate.studies.curve import can_be_nested, nested
-from simulate.studies.levers import lever_of, without_estimates
+from simulate.studies.levers import lever_of
 
 DROPOUT = {"dropout": dropping_out(0.03)}
 ARMS = {

@@ -16,7 +16,8 @@ from simulate.scenario.checks import cross_checks
 from simulate.scenario.draft import draft_of
 from simulate.scenario.load import load_scenario, scenario_from_dict
 from simulate.scenario.models import Scenario
-from simulate.studies.levers import Lever, lever_of, without_estimates
+from simulate.studies.changes import without_estimates
+from simulate.studies.levers import Lever, lever_of
 
 ROOT = Path(__file__).parents[2]
 SKIP: Table = {"analyses": {"final": {"trigger": {"calendar_months": 20.0}}}}

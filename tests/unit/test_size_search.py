@@ -16,7 +16,8 @@ from simulate.results.estimates import Moments, Share, WholeMoments
 from simulate.results.keep import Rejections
 from simulate.scenario.load import scenario_from_dict
 from simulate.studies.levers import Lever, lever_of
-from simulate.studies.search import Found, Goal, Points, search
+from simulate.studies.points import Found, Goal, Points
+from simulate.studies.search import search
 
 Power = Callable[[float], float]
 
