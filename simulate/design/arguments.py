@@ -44,7 +44,7 @@ def check_power(power: float, alpha: float) -> None:
 
 
 def check_favourable(effect: float, power: float) -> None:
-    """Refuse to look for a power that an effect against the experimental arm, or none, rules out."""
+    """Refuse to look for a power where the effect does not favour the experimental arm."""
     if not effect > 0.0:
         raise DesignError(
             "power",

@@ -28,6 +28,8 @@ from simulate.scenario.hazards import FloatArray
 MOST_VARIABLES = 4
 # Variables of a smaller deficit are one: it is of the size of what correlations are rounded by.
 _EQUAL = 1e-15
+# Beyond, variables are opposite.
+_MOST = 2.0 - _EQUAL
 # Variances and limits below this are 0.
 _NOTHING = 1e-30
 _NODES = 16
@@ -65,7 +67,8 @@ def probability_any_above(
     b, u = _distinct(np.asarray(limits, dtype=np.float64), 1.0 - np.asarray(correlation))
     lacking, weights = _path()
     # 1 - t r on the way, shape (variables, variables, nodes).
-    on_the_way = np.where(np.eye(len(b))[..., None], 0.0, lacking + (1.0 - lacking) * u[..., None])
+    on_the_way = np.minimum(lacking + (1.0 - lacking) * u[..., None], _MOST)
+    on_the_way[np.diag_indices(len(b))] = 0.0
     total = -math.expm1(float(np.sum(log_ndtr(b))))
     for i, j in combinations(range(len(b)), 2):
         rate = _density(b[i], b[j], on_the_way[i, j]) * _others_below(b, on_the_way, i, j)
