@@ -60,7 +60,7 @@ class MaxComboTest(NamedTuple):
             return lowest
 
         def surplus(z: float) -> float:
-            return probability_any_above([z] * n_tests, self.correlation) / alpha - 1.0
+            return probability_any_above([z] * n_tests, self.correlation) - alpha
 
         ends = lowest - _BEYOND, highest + _BEYOND
         return float(brentq(surplus, *ends, xtol=1e-12))

@@ -134,7 +134,7 @@ def _others_below(b: FloatArray, u: FloatArray, i: int, j: int) -> FloatArray:
     if len(others) == 1:
         return np.asarray(ndtr(scaled[0]))
     r = given_both(*others) / (deviations[0] * deviations[1])
-    return _both_below(scaled[0], scaled[1], np.clip(r, -1.0, 1.0))
+    return _both_below(scaled[0], scaled[1], r)
 
 
 def _both_below(h: FloatArray, k: FloatArray, r: FloatArray) -> FloatArray:

@@ -71,6 +71,7 @@ def test_the_test_is_that_of_the_standardised_scores() -> None:
             of_both = scores.covariance[i, i] * scores.covariance[j, j]
             r = scores.covariance[i, j] / math.sqrt(of_both)
             assert test.correlation[i][j] == pytest.approx(r, rel=1e-14)
+        assert test.correlation[i][i] == 1.0
     assert test.effect == max(test.effects)
     # Each weight has a kink of its own.
     kinks = [LogrankWeights(delay_months=3.3), LogrankWeights(survival_floor=0.6)]
