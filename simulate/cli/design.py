@@ -177,12 +177,20 @@ def _show(answer: Answer, as_json: bool, unused: Sequence[str] = ()) -> None:
     from simulate.report.design import print_answer
 
     options = [
-        f"{option.opts[0]} {_given(value)}"
+        written
         for option in context.command.params
         if option.name in inputs
         for value in (inputs[option.name] if option.multiple else [inputs[option.name]])
+        for written in _written(option.opts[0], value)
     ]
     print_answer(answer, options, open_console())
+
+
+def _written(option: str, value: object) -> list[str]:
+    """Write an option and its value as on the command line; a flag that is not set is nothing."""
+    if isinstance(value, bool):
+        return [option] if value else []
+    return [f"{option} {_given(value)}"]
 
 
 def _given(value: object) -> str:
@@ -305,6 +313,11 @@ def ahr(
     help="A modestly weighted log-rank test besides. Repeatable.",
 )
 @click.option(
+    "--maxcombo",
+    is_flag=True,
+    help="The largest z of the log-rank test and of these, at most four, as a test besides.",
+)
+@click.option(
     "--rmst-months",
     type=float,
     multiple=True,
@@ -331,6 +344,7 @@ def ahr(
 def nph_power(
     fleming_harrington: Sequence[tuple[float, ...]],
     modest_delay_months: Sequence[float],
+    maxcombo: bool,
     as_json: bool,
     patients: int | None,
     power: float | None,
@@ -344,9 +358,8 @@ def nph_power(
     from simulate.report.design_survival import nph_answer
 
     weights = _weighted(fleming_harrington, modest_delay_months)
-    answer = nph_answer(
-        power, alpha, judged, weights, rmst_months, milestone_months, patients, figures
-    )
+    months = rmst_months, milestone_months
+    answer = nph_answer(power, alpha, judged, weights, maxcombo, *months, patients, figures)
     _show(answer, as_json)
 
 

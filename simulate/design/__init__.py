@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         power_at_events,
         required_events,
     )
+    from simulate.design.maxcombo import MaxComboTest, maxcombo_test
     from simulate.design.nonproportional import LogrankWeights, logrank_score, logrank_test
     from simulate.design.normal_power import NormalTest, rounded_up
     from simulate.design.one_proportion import single_arm, single_arm_size
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Entry": "two_arms",
     "LogrankWeights": "nonproportional",
+    "MaxComboTest": "maxcombo",
     "NormalTest": "normal_power",
     "Question": "survival_size",
     "Stratum": "two_arms",
@@ -58,6 +60,7 @@ _HOMES = {
     "in_whole_patients": "survival_size",
     "logrank_score": "nonproportional",
     "logrank_test": "nonproportional",
+    "maxcombo_test": "maxcombo",
     "milestone_test": "curve_tests",
     "piecewise_exponential": "two_arms",
     "power_at_events": "events",
@@ -79,6 +82,7 @@ _HOMES = {
 __all__ = [
     "Entry",
     "LogrankWeights",
+    "MaxComboTest",
     "NormalTest",
     "Question",
     "Stratum",
@@ -94,6 +98,7 @@ __all__ = [
     "in_whole_patients",
     "logrank_score",
     "logrank_test",
+    "maxcombo_test",
     "milestone_test",
     "piecewise_exponential",
     "power_at_events",

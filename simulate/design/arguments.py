@@ -43,6 +43,17 @@ def check_power(power: float, alpha: float) -> None:
         raise DesignError("power", f"must be above alpha, {alpha:g}, and below 1", power)
 
 
+def check_favourable(effect: float, power: float) -> None:
+    """Refuse to look for a power where the effect does not favour the experimental arm."""
+    if not effect > 0.0:
+        raise DesignError(
+            "power",
+            "cannot be reached: the assumed effect does not favour the experimental arm",
+            power,
+            "assume another effect",
+        )
+
+
 def check_whole(least: int, **values: int) -> None:
     """Refuse what is not a whole number of at least ``least``."""
     for name, value in values.items():

@@ -13,6 +13,7 @@ variance is that which the test itself estimates. A positive mean favours the ex
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
@@ -133,6 +134,62 @@ class Score(NamedTuple):
         return self.events_control + self.events_experimental
 
 
+class Scores(NamedTuple):
+    """Moments of several weighted log-rank scores of one trial, for one patient.
+
+    Attributes
+    ----------
+    means : array, shape (n_tests,)
+        Positive favours the experimental arm.
+    covariance : array, shape (n_tests, n_tests)
+        As the tests estimate it.
+    events_control, events_experimental : float
+        Probabilities of an observed event in either arm, of any patient.
+    """
+
+    means: FloatArray
+    covariance: FloatArray
+    events_control: float
+    events_experimental: float
+
+
+def logrank_scores(trial: TwoArms, weights: Sequence[LogrankWeights]) -> Scores:
+    """Joint moments of (weighted, stratified) log-rank scores at the look.
+
+    Two tests have the covariance ``integral of w1 w2 q (1 - q) dN``, as one has its variance.
+
+    Parameters
+    ----------
+    trial : TwoArms
+        The trial; several strata are those of the tests, with weights of their own.
+    weights : sequence of LogrankWeights
+        Those of each test.
+
+    Returns
+    -------
+    Scores
+
+    Raises
+    ------
+    DesignError
+        If no events are expected.
+    """
+    n = len(weights)
+    means, covariance, events = np.zeros(n), np.zeros((n, n)), np.zeros(2)
+    cuts = [cut for each in weights for cut in each.cuts(trial)]
+    for seen in at_risk(trial, cuts):
+        both = seen.share * (1.0 - seen.share)
+        mean = both * seen.probability * (seen.hazard_control - seen.hazard_experimental)
+        variance = both * seen.events
+        at_nodes = [each.of(seen) for each in weights]
+        means += [seen.integral(w * mean) for w in at_nodes]
+        covariance += [[seen.integral(w * v * variance) for v in at_nodes] for w in at_nodes]
+        events += [seen.integral(seen.events_control), seen.integral(seen.events_experimental)]
+    if not np.all(np.diag(covariance) > 0.0):
+        raise DesignError("trial", "must expect events at the look", f"{events.sum():g} a patient")
+    return Scores(means, covariance, float(events[0]), float(events[1]))
+
+
 def logrank_score(trial: TwoArms, weights: LogrankWeights | None = None) -> Score:
     """Moments of the (weighted, stratified) log-rank score at the look.
 
@@ -146,23 +203,15 @@ def logrank_score(trial: TwoArms, weights: LogrankWeights | None = None) -> Scor
     Returns
     -------
     Score
+
+    Raises
+    ------
+    DesignError
+        If no events are expected.
     """
-    weights = weights or LogrankWeights()
-    sums = np.zeros(4)
-    for seen in at_risk(trial, weights.cuts(trial)):
-        w, q = weights.of(seen), seen.share
-        gap = seen.hazard_control - seen.hazard_experimental
-        parts = (
-            w * seen.probability * q * (1.0 - q) * gap,
-            w**2 * q * (1.0 - q) * seen.events,
-            seen.events_control,
-            seen.events_experimental,
-        )
-        sums += [seen.integral(part) for part in parts]
-    score = Score(*(float(value) for value in sums))
-    if not score.variance > 0.0:
-        raise DesignError("trial", "must expect events at the look", f"{score.events:g} a patient")
-    return score
+    found = logrank_scores(trial, [weights or LogrankWeights()])
+    mean, variance = float(found.means[0]), float(found.covariance[0, 0])
+    return Score(mean, variance, found.events_control, found.events_experimental)
 
 
 def logrank_test(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from simulate.design.arguments import check_level, check_positive, check_power
+from simulate.design.arguments import check_favourable, check_level, check_positive, check_power
 from simulate.errors import DesignError
 
 
@@ -29,13 +29,19 @@ class NormalTest(NamedTuple):
     null_sd: float
     sd: float
 
-    def power(self, n: float, alpha: float) -> float:
-        """Probability of rejecting with ``n`` patients (or events) at one-sided ``alpha``."""
-        from scipy.special import ndtr, ndtri  # noqa: PLC0415 - slow to import
+    def critical_z(self, alpha: float) -> float:
+        """The z, by the null standard error, above which it rejects at one-sided ``alpha``."""
+        from scipy.special import ndtri  # noqa: PLC0415 - slow to import
 
         check_level(alpha)
+        return -float(ndtri(alpha))
+
+    def power(self, n: float, alpha: float) -> float:
+        """Probability of rejecting with ``n`` patients (or events) at one-sided ``alpha``."""
+        from scipy.special import ndtr  # noqa: PLC0415 - slow to import
+
         check_positive(n=n)
-        critical = -float(ndtri(alpha)) * self.null_sd
+        critical = self.critical_z(alpha) * self.null_sd
         return float(ndtr((self.effect * math.sqrt(n) - critical) / self.sd))
 
     def n_for(self, power: float, alpha: float) -> float:
@@ -49,14 +55,8 @@ class NormalTest(NamedTuple):
         from scipy.special import ndtri  # noqa: PLC0415 - slow to import
 
         check_power(power, alpha)
-        distance = -float(ndtri(alpha)) * self.null_sd + float(ndtri(power)) * self.sd
-        if not self.effect > 0.0:
-            raise DesignError(
-                "power",
-                "cannot be reached: the assumed effect does not favour the experimental arm",
-                power,
-                "assume another effect",
-            )
+        check_favourable(self.effect, power)
+        distance = self.critical_z(alpha) * self.null_sd + float(ndtri(power)) * self.sd
         if not distance > 0.0:
             raise DesignError("power", "must be greater: a single patient gives it", power)
         return (distance / self.effect) ** 2

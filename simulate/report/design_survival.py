@@ -16,7 +16,9 @@ from simulate.design.events import (
     power_at_events,
     required_events,
 )
+from simulate.design.maxcombo import MaxComboTest, maxcombo_test
 from simulate.design.nonproportional import Judged, LogrankWeights, logrank_test
+from simulate.design.normal_orthant import MOST_VARIABLES
 from simulate.design.normal_power import NormalTest, rounded_up
 from simulate.design.survival_size import (
     Question,
@@ -41,6 +43,7 @@ METHODS = {
     "logrank": "Moments of the log-rank score (Yung and Liu 2020; Lu 2021)",
 }
 EXACT_AND_ROUNDED = {"exact": "exact", "rounded_up": "rounded up"}
+OWN_VARIANCES = "MaxCombo judges its components by their own variances"
 FLUID = (
     "patients enter as a fluid, and z is taken for normal: simulate the trial before relying on it"
 )
@@ -223,6 +226,7 @@ def nph_answer(
     alpha: float,
     judged: Judged,
     weights: Sequence[tuple[str, str, LogrankWeights]],
+    maxcombo: bool,
     rmst_months: Sequence[float],
     milestone_months: Sequence[float],
     patients: int | None,
@@ -234,17 +238,22 @@ def nph_answer(
     ----------
     weights : sequence of (key, label, weights)
         Weighted log-rank tests besides the plain one.
+    maxcombo : bool
+        Whether to combine them with it as well.
 
     Raises
     ------
     DesignError
-        If a figure is missing or out of its range.
+        If a figure is missing or out of its range, or it is not 2 to 4 tests that are combined.
     """
     trial = _whole_trial(patients, figures)
-    tests: list[tuple[str, str, NormalTest]] = [
-        (key, label, logrank_test(trial, weight, judged))
-        for key, label, weight in (("logrank", "log-rank", LogrankWeights()), *weights)
+    weighted = [("logrank", "log-rank", LogrankWeights()), *weights]
+    tests: list[tuple[str, str, NormalTest | MaxComboTest]] = [
+        (key, label, logrank_test(trial, weight, judged)) for key, label, weight in weighted
     ]
+    if maxcombo:
+        combined = _combined(trial, [weight for _, _, weight in weighted])
+        tests.append(("maxcombo", "MaxCombo of the tests above", combined))
     tests.append(
         ("ahr", "log-rank, by the average hazard ratio", average_hazard_ratio(trial).test())
     )
@@ -256,26 +265,43 @@ def nph_answer(
         for m in milestone_months
     ]
     n = trial.entry.patients
-    columns = {"power": f"power, {n:,.6g} patients"}
+    columns = {"critical_z": "critical z", "power": f"power, {n:,.6g} patients"}
     if power is not None:
         columns |= {"patients": "patients", "rounded_up": "rounded up"}
     rows = []
     for key, label, test in tests:
-        values: tuple[float | None, ...] = (test.power(n, alpha),)
+        values: tuple[float | None, ...] = (test.critical_z(alpha), test.power(n, alpha))
         if power is not None:
             needed = test.n_for(power, alpha) if test.effect > 0.0 else None
             up = None if needed is None else rounded_up(needed, trial.ratio)
             values = (*values, needed, up)
-        rows.append(Figure(key, label, values, (4, 2, 0)))
+        rows.append(Figure(key, label, values, (4, 4, 2, 0)))
     events = n * sum(event_probabilities(trial))
-    notes = [f"{events:.2f} events are expected at the look, month {trial.study_months:g}", FLUID]
+    notes = [f"{events:.2f} events are expected at the look, month {trial.study_months:g}"]
+    if maxcombo and judged != "own_variance":
+        notes.append(OWN_VARIANCES)
     return Answer(
         "nph-power",
         "Asymptotic moments of each test (Yung and Liu 2020; Lu 2021)",
         columns,
         rows,
-        notes,
+        [*notes, FLUID],
     )
+
+
+def _combined(trial: TwoArms, weights: Sequence[LogrankWeights]) -> MaxComboTest:
+    """MaxCombo of the tests that differ from each other."""
+    n_tests = len(set(weights))
+    if not 2 <= n_tests <= MOST_VARIABLES:
+        raise DesignError(
+            "maxcombo",
+            f"must combine 2 to {MOST_VARIABLES} tests, the log-rank test one of them",
+            n_tests,
+            "name others by fleming_harrington or modest_delay_months"
+            if n_tests < 2
+            else "leave some out",
+        )
+    return maxcombo_test(trial, weights)
 
 
 def _trial(figures: dict[str, Any]) -> TwoArms:

@@ -167,6 +167,36 @@ def test_tests_under_any_hazards(capsys: pytest.CaptureFixture[str]) -> None:
     assert open_row["power"] < 0.025
 
 
+def test_maxcombo_combines_the_tests_that_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    given = ("nph-power", *TRIAL, *TIMES, "--patients", "150", "--power", "0.9", "--maxcombo")
+    # The log-rank test once, however often it is named.
+    options = [o for each in ("0,0", "0,1", "0,0") for o in ("--fleming-harrington", each)]
+    found = answer(capsys, *given, *options, "--modest-delay-months", "4")
+    assert list(found["figures"]) == ["logrank", "fh_0_0", "fh_0_1", "modest_4", "maxcombo", "ahr"]
+    trial = design.two_arm_trial(
+        control_median_months=12.0, hazard_ratio=0.55, accrual_months=20.0, follow_up_months=10.0
+    )
+    components = [design.LogrankWeights(), design.LogrankWeights(gamma=1.0)]
+    test = design.maxcombo_test(trial, [*components, design.LogrankWeights(delay_months=4.0)])
+    row = found["figures"]["maxcombo"]
+    assert row["critical_z"] == pytest.approx(test.critical_z(0.025), rel=1e-9)
+    assert row["power"] == pytest.approx(test.power(150, 0.025), rel=1e-9)
+    assert row["patients"] == pytest.approx(test.n_for(0.9, 0.025), rel=1e-7)
+    assert found["figures"]["logrank"]["critical_z"] == pytest.approx(1.959963984540054)
+    assert found["inputs"]["maxcombo"] is True
+    # It has no other way of judging.
+    other = answer(capsys, *given, "--fleming-harrington", "0,1", "--judged", "null_information")
+    same = answer(capsys, *given, "--fleming-harrington", "0,1")
+    assert other["figures"]["maxcombo"] == same["figures"]["maxcombo"]
+    note = "MaxCombo judges its components by their own variances"
+    assert (note in other["notes"], note in same["notes"]) == (True, False)
+    # As text the option is repeated as it was given.
+    run(*given, "--fleming-harrington", "0,1")
+    assert " --maxcombo --judged" in capsys.readouterr().out
+    run(*given[:-1], "--judged", "null_information")
+    assert "maxcombo" not in capsys.readouterr().out.lower()
+
+
 def test_proportions(capsys: pytest.CaptureFixture[str]) -> None:
     rates = ("--control-rate", "0.3", "--experimental-rate", "0.3", "--null-difference", "-0.1")
     test = design.two_proportions_test(0.3, 0.3, 2.0, -0.1)
@@ -248,6 +278,15 @@ ARM = ("--null-rate", "0.1", "--alternative-rate", "0.3")
         ((*NPH, "--modest-delay-months", "0"), "--modest-delay-months: must be a finite number"),
         ((*NPH, "--rmst-months", "30"), "--rmst-months: must be below the longest follow-up, 30"),
         ((*NPH, "--milestone-months", "31"), "--milestone-months: must be below the longest foll"),
+        (
+            (*NPH, "--maxcombo"),
+            "--maxcombo: must combine 2 to 4 tests, the log-rank test one of them (given: 1); name "
+            "others by --fleming-harrington or --modest-delay-months",
+        ),
+        (
+            (*NPH, "--maxcombo", *(o for m in "3456" for o in ("--modest-delay-months", m))),
+            "--maxcombo: must combine 2 to 4 tests, the log-rank test one of them (given: 5); leav",
+        ),
         (("single-arm", *ARM), "--power: must be given, or patients instead (given: neither)"),
         (("single-arm", *ARM, "--patients", "0"), "--patients: must be a whole number of at leas"),
         (("simon", *ARM), "--power: must be given, or stages instead (given: neither)"),

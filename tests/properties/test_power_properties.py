@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import ndtr
 
 from simulate.design import (
     Entry,
@@ -21,6 +22,7 @@ from simulate.design import (
     cox_limit,
     logrank_score,
     logrank_test,
+    maxcombo_test,
     milestone_test,
     piecewise_exponential,
     required_events,
@@ -76,6 +78,15 @@ weights = st.one_of(
     st.builds(LogrankWeights, rho=st.floats(0.0, 2.0), gamma=st.floats(0.0, 2.0)),
     st.builds(LogrankWeights, delay_months=st.floats(0.5, 20.0)),
 )
+# These suit any trial; a delay may come when nobody is event-free any more.
+components = st.lists(
+    st.one_of(
+        st.builds(LogrankWeights, rho=st.floats(0.0, 2.0), gamma=st.floats(0.0, 2.0)),
+        st.builds(LogrankWeights, survival_floor=st.floats(0.05, 1.0)),
+    ),
+    min_size=1,
+    max_size=4,
+)
 tests = st.builds(NormalTest, st.floats(0.01, 2.0), st.floats(0.5, 2.0), st.floats(0.5, 2.0))
 
 
@@ -102,6 +113,39 @@ def test_without_an_effect_the_power_is_alpha(
     if len(trial.strata) == 1:
         for test in (rmst_test(trial, 0.4), milestone_test(trial, 0.4)):
             assert test.effect == pytest.approx(0.0, abs=1e-12)
+
+
+@given(trials(), components, alphas, st.floats(1.0, 1e4))
+@settings(deadline=None, max_examples=25)
+def test_maxcombo_lies_between_its_components_and_bonferroni(
+    trial: TwoArms, combined: list[LogrankWeights], alpha: float, n: float
+) -> None:
+    singles = [logrank_test(trial, weight) for weight in combined]
+    test = maxcombo_test(trial, combined)
+    power = test.power(n, alpha)
+    if len(set(combined)) == 1:
+        assert power == pytest.approx(singles[0].power(n, alpha), rel=1e-9, abs=1e-13)
+    highest = singles[0].critical_z(alpha / len(combined))
+    assert singles[0].critical_z(alpha) - 1e-9 <= test.critical_z(alpha) <= highest + 1e-9
+    # At least as often as one component at the same critical value, at most as all together.
+    at_critical = [
+        float(ndtr(single.effect / single.sd * math.sqrt(n) - test.critical_z(alpha)))
+        for single in singles
+    ]
+    assert max(at_critical) - 1e-7 <= power <= sum(at_critical) + 1e-7
+    if 1.01 * alpha < power < 0.999:
+        # More patients never have less power once it is above alpha.
+        assert test.power(1.2 * n, alpha) > power
+        assert test.power(test.n_for(power, alpha), alpha) == pytest.approx(power, abs=1e-9)
+
+
+@given(trials(same=True), components, alphas)
+@settings(deadline=None, max_examples=15)
+def test_without_an_effect_maxcombo_rejects_with_alpha(
+    trial: TwoArms, combined: list[LogrankWeights], alpha: float
+) -> None:
+    test = maxcombo_test(trial, combined)
+    assert test.power(1000.0, alpha) == pytest.approx(alpha, rel=1e-6)
 
 
 @given(trials(), weights)

@@ -29,6 +29,7 @@ from simulate.design import (
     follow_up_for_power,
     logrank_score,
     logrank_test,
+    maxcombo_test,
     milestone_test,
     piecewise_exponential,
     required_events,
@@ -40,6 +41,7 @@ from simulate.design import (
     two_proportions_test,
     two_stage,
 )
+from simulate.design.normal_orthant import probability_any_above
 
 CASES: dict[str, dict[str, Any]] = json.loads(
     Path(__file__).with_name("power_and_size_cases.json").read_text(encoding="utf-8")
@@ -252,6 +254,33 @@ def test_powers_of_gsdesign2(name: str) -> None:
         values["lf"]["power"], abs=1e-12
     )
     assert set(values) == {*tests, "lf", "maxcombo4"}
+
+
+@pytest.mark.parametrize("design", ["D1", "D3", "D4"])
+def test_maxcombo_of_gsdesign2(design: str) -> None:
+    values = CASES[f"gsDesign2_fixed_{design}"]["values"]["maxcombo4"]
+    components = [LogrankWeights(rho, gamma) for rho, gamma in ((0, 0), (0, 1), (1, 0), (1, 1))]
+    test, n = maxcombo_test(scenario(design), components), 300.0
+    # R's ``uniroot`` stops within 1.2e-4 of the bound, and the level there is a random integral,
+    # to 1e-5: together they leave less than 2e-5 of alpha.
+    bound = values["bound"]
+    assert test.critical_z(ALPHA) == pytest.approx(bound, abs=3e-4)
+    level = probability_any_above([bound] * 4, test.correlation)
+    assert level == pytest.approx(ALPHA, abs=2e-5)
+    # The power is one more such integral, with moments as in `fixed_tests`.
+    limits = [bound - effect * math.sqrt(n) for effect in test.effects]
+    at_bound = probability_any_above(limits, test.correlation)
+    assert at_bound == pytest.approx(values["power"], abs=9e-5)
+    assert test.power(n, ALPHA) == pytest.approx(values["power"], abs=2e-4)
+
+
+def test_maxcombo_that_gsdesign2_refuses() -> None:
+    # Late differences are against the experimental arm there.
+    assert CASES["gsDesign2_fixed_D2"]["values"]["maxcombo4"] is None
+    test = maxcombo_test(scenario("D2"), [LogrankWeights(), LogrankWeights(gamma=1.0)])
+    assert test.effects[1] < 0.0 < test.effects[0]
+    single = logrank_test(scenario("D2"))
+    assert ALPHA < test.power(300.0, ALPHA) < single.power(300.0, ALPHA)
 
 
 @pytest.mark.parametrize("design", ["D1", "D3"])
