@@ -486,9 +486,12 @@ class _Search:
             reason = self._why_not(self._strongest(), undecided=limits.low <= last)
             return Found(None, interval, reason, line.is_uneven, levels_off, line, self.scale)
         value = self.lever.rounded_up(self.lever.value_at(max(place, first)))
-        reason = (
-            f"the power levels off there: {self._bound(self._strongest())}" if levels_off else ""
-        )
+        reasons = []
+        if levels_off:
+            reasons.append(f"the power levels off there: {self._bound(self._strongest())}")
+        if self.points.is_spent and self._half_width(limits) > self._tolerance(value):
+            reasons.append(f"{self._ended()} before the interval was as narrow as asked for")
+        reason = "; ".join(reasons)
         return Found(value, interval, reason, line.is_uneven, levels_off, line, self.scale)
 
     def _levels_off(self, line: ProbitLine) -> bool:
@@ -565,15 +568,26 @@ class _Search:
         )
 
     def _why_not(self, end: Point, *, undecided: bool = False) -> str:
-        """Say why the power is not reached in the range."""
+        """Say why the power is not reached in the range.
+
+        Undecided is a search that ended before that was sure of the end of the range; what was
+        looked at may be sure all the same.
+        """
         text = value_text(self.lever, end.value)
         at_end = f"the power at {text} is {power_text(end.power)}"
-        if undecided:
+        if undecided and end.power.value >= self.goal.power - SURE * end.power.mcse:
             return f"{at_end}, too close to {self.goal.power:g} to tell with these trials"
         alpha = NormalDist().cdf(self.at_none)
         if end.power.value < 2.0 * alpha:
             return f"{at_end}, hardly above alpha: the effect does not favour the experimental arm"
+        if undecided and end.value != self.strong:
+            last = value_text(self.lever, self.strong)
+            return f"{at_end}; {self._ended()} before {last} was looked at"
         return f"{at_end}: {self._bound(end)}"
+
+    def _ended(self) -> str:
+        """Say with how many trials the search ended."""
+        return f"the search ended after {self.points.n_trials:,} trials (--max-trials),"
 
     def _bound(self, end: Point) -> str:
         """What bounds the power at the end of the range."""
@@ -638,7 +652,7 @@ def value_text(lever: Lever, value: float) -> str:
 def interval_text(lever: Lever, interval: Interval, goal: Goal) -> str:
     """An interval in words, short; an end that the trials do not bound lies beyond the range."""
     decimals = 0 if lever.is_whole else 2 if lever.rises else 4
-    low = "below " + f"{goal.low:,.6g}" if interval.low is None else f"{interval.low:,.{decimals}f}"
+    low = "below " + f"{goal.low:,.7g}" if interval.low is None else f"{interval.low:,.{decimals}f}"
     if interval.high is None:
-        return f"{low} to beyond {goal.high:,.6g}"
+        return f"{low} to beyond {goal.high:,.7g}"
     return f"{low} to {interval.high:,.{decimals}f}"
