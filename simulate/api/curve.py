@@ -130,7 +130,7 @@ def _checked_values(lever: Lever, values: Sequence[float]) -> list[float]:
         if lever.is_whole and not float(value).is_integer():
             raise ScenarioError([Problem("values", "must be whole numbers", f"{value:.10g}")])
         if not least <= value <= most:
-            rule = f"must be from {least:,.6g} to {most:,.6g}, over {lever.over}"
+            rule = f"must be from {least:,.7g} to {most:,.7g}, over {lever.over}"
             raise ScenarioError([Problem("values", rule, f"{value:.10g}")])
     rising = sorted(map(float, values))
     twice = next((a for a, b in pairwise(rising) if a == b), None)

@@ -177,7 +177,7 @@ def checked_range(lever: Lever, low: float | None, high: float | None) -> tuple[
         if lever.is_whole and not float(end).is_integer():
             raise ScenarioError([Problem(name, "must be a whole number", f"{end:g}")])
         if not least <= end <= most:
-            bounds = f"from {least:,.6g} to {most:,.6g}"
+            bounds = f"from {least:,.7g} to {most:,.7g}"
             raise ScenarioError(
                 [Problem(name, f"must be {bounds}, over {lever.over}", f"{end:,.10g}")]
             )

@@ -73,7 +73,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="simulate", standalone_mode=False)
     except ScenarioError as error:
         click.echo(str(error), err=True)
         code = EXIT_BAD_INPUT
@@ -86,6 +86,13 @@ def main() -> None:
     except InterruptedRun as error:
         click.echo(f"simulate: {error.message}", err=True)
         code = EXIT_INTERRUPTED
+    except click.UsageError as error:
+        # The options meant are those of the command that was called.
+        command = "simulate" if error.ctx is None else error.ctx.command_path
+        click.echo(
+            f"simulate: {error.format_message()} ({command} --help lists the options)", err=True
+        )
+        code = EXIT_BAD_INPUT
     except click.ClickException as error:
         click.echo(
             f"simulate: {error.format_message()} (simulate --help lists the options)", err=True

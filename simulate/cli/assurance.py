@@ -15,6 +15,7 @@ from simulate.cli.common import (
     file_argument,
     logs_on,
     open_console,
+    options_named,
     print_json,
     set_option,
 )
@@ -85,7 +86,7 @@ def assurance(
     try:
         compile_engine(stderr)
         started = time.monotonic()
-        with progress_of(n_trials, stderr) as progress:
+        with options_named(), progress_of(n_trials, stderr) as progress:
             found = api.assurance(
                 scenario, discounts, arms=arms or None, workers=workers, progress=progress
             )

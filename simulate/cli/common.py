@@ -76,7 +76,7 @@ set_option = click.option(
     "overrides",
     multiple=True,
     metavar="PATH=VALUE",
-    help="Set a value of the scenario, e.g. accrual.patients=200. Repeatable.",
+    help="Set a value of FILE, e.g. accrual.patients=200. Repeatable.",
 )
 
 

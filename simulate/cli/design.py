@@ -60,13 +60,16 @@ class DesignGroup(click.Group):
         return replace(problem, path="", rule=rule, remedy=remedy, where=where)
 
 
-@click.group(cls=DesignGroup)
-def design() -> None:
+@click.group(cls=DesignGroup, invoke_without_command=True)
+@click.pass_context
+def design(context: click.Context) -> None:
     """Work out events, sizes and power by closed forms.
 
     They are approximations, but for the exact ones of a single arm: simulate the trial before you
     rely on them. Alpha is one-sided.
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def _options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:

@@ -25,6 +25,7 @@ ANSWER = "#b3541e"
 N_LINE = 100
 # Points of fewer trials than this share of the most are drawn lightly.
 FEW = 0.2
+LIGHT = 0.35
 
 
 def draw_curve(found: Curve, path: str) -> None:
@@ -63,11 +64,13 @@ def draw_size(found: Size, path: str) -> None:
         y, half = _bands([point.power for point in points])
         most = max(point.power.n_trials for point in points)
         for point, power, error in zip(points, y, half, strict=True):
-            alpha = 1.0 if point.power.n_trials >= FEW * most else 0.35
+            alpha = 1.0 if point.power.n_trials >= FEW * most else LIGHT
             axes.errorbar(
                 point.value, power, yerr=error, fmt="o", color=COLOR, alpha=alpha, markersize=4
             )
         axes.plot([], [], "o", color=COLOR, label="simulated, with 95% intervals")
+        if any(point.power.n_trials < FEW * most for point in points):
+            axes.plot([], [], "o", color=COLOR, alpha=LIGHT, label="of far fewer trials")
         x = np.linspace(points[0].value, points[-1].value, N_LINE)
         x = x[x > 0.0]
         _draw_line(found, x, axes)

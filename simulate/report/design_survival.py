@@ -78,7 +78,8 @@ def events_answer(
         columns = {"exact": "at these events"}
     else:
         raise DesignError(
-            "hazard_ratio", "two of hazard_ratio, power and events must be given, to find the third"
+            "hazard_ratio",
+            "two of hazard_ratio, --power and --events must be given, to find the third",
         )
     powers = [power_at_events(n, hr, *rest) for n, hr in zip(numbers, ratios, strict=True)]
     critical = [critical_hazard_ratio(n, alpha, ratio, null_hazard_ratio) for n in numbers]

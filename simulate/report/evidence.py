@@ -79,10 +79,8 @@ def _trial_lines(evidence: Evidence) -> list[str]:
     if evidence.not_evaluable is not None:
         status = status_text(evidence.not_evaluable.status)
         lines.append(f"not evaluable: {evidence.not_evaluable.patients}{status}")
-    seen = evidence.assessments
-    if seen is not None:
-        shift = f", all of a patient up to {seen.shift_days} days off" if seen.shift_days else ""
-        lines.append(f"{scans_text(seen)}{shift}")
+    if evidence.assessments is not None:
+        lines.append(scans_text(evidence.assessments))
     return lines
 
 

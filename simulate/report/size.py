@@ -54,7 +54,10 @@ def answer_in_words(found: Size) -> Iterator[str]:
         if others:
             yield others
     form = found.closed_form
-    if form is None:
+    methods = [row["closed_form_method"] for row in found.curve if row["closed_form_method"]]
+    if form is None and methods:
+        yield f"closed form: the power is not reached ({methods[0]})"
+    elif form is None:
         yield "closed form: none for this test and look"
     else:
         yield f"closed form: {value_text(lever, form.value)} ({form.method})"

@@ -87,7 +87,7 @@ def grid_notes(grid: Grid) -> Iterator[str]:
     """What stays while medians of controls change, a line an axis."""
     for name, axis in grid.study.axes.items():
         if stays := _what_stays(grid, name, axis):
-            yield f"over {name}, {stays}"
+            yield f"over {axis.label or name}, {stays}"
 
 
 def _what_stays(grid: Grid, name: str, axis: Axis) -> str:

@@ -229,16 +229,30 @@ def _draw_lines(found: Study, panel: _Panel, axes: Axes, measure: str, *, with_t
     for line, level in zip(lines, levels, strict=True):
         _draw_line(axes, line, measure, value_text(level), is_numeric)
     named = dict.fromkeys(("closed form (Schoenfeld)",)) if with_twins else {}
+    is_one = _share_a_closed_form(lines)
     for line in lines:
         x, closed = line.closed_forms()
         if with_twins and x:
             # Over what has no number, a dash beside each point.
-            style = "k--" if is_numeric else "k_"
-            label = named.popitem()[0] if named else ""
-            axes.plot(x, closed, style, linewidth=0.9, markersize=12, label=label)
+            style = "--" if is_numeric else "_"
+            color = "black" if is_one else line.color
+            axes.plot(x, closed, style, color=color, linewidth=0.9, markersize=12)
+            if named:
+                axes.plot([], [], style, color="black", linewidth=0.9, label=named.popitem()[0])
     if with_twins and any(line.places(null=True) for line in lines):
         axes.plot([], [], "o", color="black", markerfacecolor="white", label="type I error")
     _finish(axes, grid, first, rest)
+
+
+def _share_a_closed_form(lines: Sequence[_Line]) -> bool:
+    """Whether one curve is the closed form of all lines; else each needs the colour of its line."""
+    heights: dict[float, set[float]] = {}
+    for line in lines:
+        for place, value in zip(*line.closed_forms(), strict=True):
+            # A month found by iteration is not the same in its last digits.
+            heights.setdefault(place, set()).add(round(value, 9))
+    is_single = all(len(values) == 1 for values in heights.values())
+    return is_single and all(line.closed_forms()[0] for line in lines)
 
 
 def _draw_line(axes: Axes, line: _Line, measure: str, label: str, is_numeric: bool) -> None:

@@ -204,7 +204,9 @@ class Reading:
                 continue
             # A table may be there and yet be meant: only one of its headers is misspelt then.
             absent = [n for n in names if n not in result or _are_tables(item, result[n])]
-            meant = closest(key, absent)
+            # Nearest to a key that is there, it is that one misspelt (by --set, say), and no other.
+            meant = closest(key, names)
+            meant = meant if meant in absent else None
             remedy = (
                 f"known keys: {', '.join(names)}" if meant is None else f"did you mean '{meant}'?"
             )

@@ -8,7 +8,7 @@ from statistics import NormalDist
 from simulate.results.estimates import Estimate
 from simulate.studies.curve import Point
 from simulate.studies.levers import EVENTS, FOLLOW_UP, PATIENTS, Lever
-from simulate.studies.points import Goal, Interval, Points
+from simulate.studies.points import SURE, Goal, Interval, Points
 
 
 def power_text(power: Estimate) -> str:
@@ -26,9 +26,9 @@ def value_text(lever: Lever, value: float) -> str:
 def interval_text(lever: Lever, interval: Interval, goal: Goal) -> str:
     """An interval in words, short; an end that the trials do not bound lies beyond the range."""
     decimals = 0 if lever.is_whole else 2 if lever.rises else 4
-    low = "below " + f"{goal.low:,.6g}" if interval.low is None else f"{interval.low:,.{decimals}f}"
+    low = "below " + f"{goal.low:,.7g}" if interval.low is None else f"{interval.low:,.{decimals}f}"
     if interval.high is None:
-        return f"{low} to beyond {goal.high:,.6g}"
+        return f"{low} to beyond {goal.high:,.7g}"
     return f"{low} to {interval.high:,.{decimals}f}"
 
 
@@ -46,15 +46,25 @@ def why_not(
     at_none : float
         Probit of the power without any effect.
     undecided : bool
-        Whether the power may be reached there.
+        Whether the search ended before it was sure of the end of the range; of what was looked at
+        it may be sure all the same.
     """
     text = value_text(lever, end.value)
     at_end = f"the power at {text} is {power_text(end.power)}"
-    if undecided:
+    if undecided and end.power.value >= goal.power - SURE * end.power.mcse:
         return f"{at_end}, too close to {goal.power:g} to tell with these trials"
     if end.power.value < 2.0 * NormalDist().cdf(at_none):
         return f"{at_end}, hardly above alpha: the effect does not favour the experimental arm"
+    strongest = goal.high if lever.rises else goal.low
+    if undecided and end.value != strongest:
+        last = value_text(lever, strongest)
+        return f"{at_end}; {ended_after(points)} before {last} was looked at"
     return f"{at_end}: {bound_of(lever, points, end)}"
+
+
+def ended_after(points: Points) -> str:
+    """Say with how many trials a search ended."""
+    return f"the search ended after {points.n_trials:,} trials (--max-trials),"
 
 
 def bound_of(lever: Lever, points: Points, end: Point) -> str:

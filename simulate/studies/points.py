@@ -14,6 +14,8 @@ from simulate.studies.scale import Scale
 
 # Trials of a first look at a value.
 PILOT_TRIALS = 2_000
+# How many standard errors make sure of a power being below or above the target.
+SURE = 4.0
 
 
 class Goal(NamedTuple):

@@ -18,16 +18,21 @@ import numpy as np
 from simulate.scenario.comparisons import critical_values
 from simulate.studies.curve import Point
 from simulate.studies.fit import Limits, ProbitLine, fit_probit
-from simulate.studies.in_words import bound_of, interval_text, power_text, value_text, why_not
+from simulate.studies.in_words import (
+    bound_of,
+    ended_after,
+    interval_text,
+    power_text,
+    value_text,
+    why_not,
+)
 from simulate.studies.levers import PROPORTIONAL_REACH, Lever
-from simulate.studies.points import PILOT_TRIALS, Found, Goal, Interval, Points
+from simulate.studies.points import PILOT_TRIALS, SURE, Found, Goal, Interval, Points
 from simulate.studies.scale import Scale, isotonic
 
 LEVEL = 0.95
 # Of a value that ends the range, before it is called undecided.
 MOST_END_TRIALS = 32_000
-# How many standard errors make sure of a power being below or above the target.
-SURE = 4.0
 # Probits around the target whose points make the line: at first, and once most trials are near.
 WIDE = 0.8
 NEAR = 0.3
@@ -353,10 +358,14 @@ class _Search:
             reason = self._why_not(self._strongest(), undecided=limits.low <= last)
             return Found(None, interval, reason, line.is_uneven, levels_off, line, self.scale)
         value = self.lever.rounded_up(self.lever.value_at(max(place, first)))
-        reason = ""
+        reasons = []
         if levels_off:
             bound = bound_of(self.lever, self.points, self._strongest())
-            reason = f"the power levels off there: {bound}"
+            reasons.append(f"the power levels off there: {bound}")
+        if self.points.is_spent and self._half_width(limits) > self._tolerance(value):
+            end = ended_after(self.points)
+            reasons.append(f"{end} before the interval was as narrow as asked for")
+        reason = "; ".join(reasons)
         return Found(value, interval, reason, line.is_uneven, levels_off, line, self.scale)
 
     def _levels_off(self, line: ProbitLine) -> bool:

@@ -225,7 +225,7 @@ ARM = ("--null-rate", "0.1", "--alternative-rate", "0.3")
     [
         (
             ("events", "--hazard-ratio", "0.5"),
-            "--hazard-ratio: two of --hazard-ratio, power and events must be given",
+            "--hazard-ratio: two of --hazard-ratio, --power and --events must be given",
         ),
         (
             ("events", "--hazard-ratio", "-1", "--power", "0.8"),
@@ -310,6 +310,20 @@ def test_refusals_name_options(
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert capsys.readouterr().out == ""
+
+
+def test_without_a_verb_it_lists_them() -> None:
+    done = simulate("design")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Usage: simulate design ")
+    assert "\n  events  " in done.stdout
+
+
+def test_a_wrong_option_names_the_help_of_its_own_command() -> None:
+    done = simulate("design", "events", "--hr", "0.5")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("simulate: No such option ")
+    assert done.stderr.endswith("(simulate design events --help lists the options)\n")
 
 
 def test_bad_input_exits_with_2() -> None:

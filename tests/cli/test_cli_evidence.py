@@ -11,6 +11,7 @@ LITESPARK = "scenarios/evidence/litespark-015.toml"
 
 def test_check_tells_what_evidence_fixes_and_leaves_open() -> None:
     done = simulate("check", LITESPARK)
+    assert done.stdout.count("up to 7 days") == 1
     assert done.returncode == 0, done.stderr
     for words in (
         "19/72, by its interval",

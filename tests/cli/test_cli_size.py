@@ -67,6 +67,12 @@ def test_what_no_value_gives_is_an_answer() -> None:
     assert found["reason"].startswith("the power at 160 events is 0.")
 
 
+def test_a_closed_form_without_an_answer_is_not_called_missing() -> None:
+    effect = ("--set", "arms.belzutifan.pfs.hazard_ratio=1")
+    done = run("size", "--power", 0.9, "--over", "events", *effect, "--quiet")
+    assert "closed form: the power is not reached (Schoenfeld 1981)" in done.stdout.splitlines()
+
+
 def test_a_curve_with_a_picture(tmp_path: Path) -> None:
     figure = tmp_path / "curve.svg"
     over = ("--over", "events", "--from", 60, "--to", 120, "--step", 20, "--trials", 2_000)
@@ -136,6 +142,11 @@ REFUSED = [
         "--from, --to, --step: must give at most 64 values (given: 100)",
     ),
     ("curve", ["--over", "events", "--values", "90,161"], "--values: must be from 1 to 160, over"),
+    (
+        "curve",
+        ["--over", "patients", "--no-scale", "--values", "50"],
+        "--values: must be from 88 to 1,000,000, over patients",
+    ),
 ]
 
 

@@ -22,6 +22,8 @@ from simulate.report.study_figure import check, draw_study
 from simulate.studies.grid import load_grid
 from simulate.studies.result import Study
 
+LABELS = {"2", "4", "8", "18", "20", "25"}
+EVENTS_PATH = "analyses.final.trigger.events"
 RATIO: Table = {
     "path": "arms.new.pfs.hazard_ratio",
     "values": [0.4, 0.7, 1.0],
@@ -137,6 +139,33 @@ def test_a_twin_that_differs_is_told() -> None:
 
 
 # Pictures
+
+
+def test_closed_forms_that_differ_have_the_colours_of_their_lines(
+    held: Study, tmp_path: Path
+) -> None:
+    def dashes(found: Study, name: str) -> list[Any]:
+        panel = drawn(found, tmp_path / name)[0]
+        lines = panel.get_lines()
+        marked = [line.get_color() for line in lines if line.get_label() in LABELS]
+        dashed = [line for line in lines if line.get_linestyle() == "--"]
+        return [marked, [line.get_color() for line in dashed if numbers(line.get_xdata())]]
+
+    # Over accrual they are the same at each median, and one black curve.
+    _, same = dashes(held, "same.svg")
+    assert set(same) == {"black"}
+    tables = study_tables(
+        {"axes": {"control": HELD, "events": {"path": EVENTS_PATH, "values": [18, 20, 25]}}}
+    )
+    marked, others = dashes(simulate.study(tables, trials=100, workers=1), "others.svg")
+    assert others == marked
+    # Of a line without a closed form, too, it must be told that the dashes are not its own.
+    cells = tuple(
+        type(cell)(cell.cell, cell.rows, () if cell.cell.values["accrual"] == 8 else cell.twins)
+        for cell in held.cells
+    )
+    marked, some = dashes(Study(held.grid, cells), "some.svg")
+    assert some == marked[:2]
 
 
 def test_lines_are_powers_over_the_first_axis(held: Study, tmp_path: Path) -> None:

@@ -52,6 +52,9 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+RATES = "rates_per_month = [{ from_month = 0, rate = 4 }, { from_month = 6, rate = 8 }]"
+
+
 def _problems(file: Path, *overrides: str) -> list[str]:
     """The messages, without the folder of the file."""
     with pytest.raises(ScenarioError) as caught:
@@ -330,6 +333,15 @@ def test_no_key_that_is_there_already_is_offered(file: Path) -> None:
     assert _problems(file) == [
         "small.toml:24: simulation.sed: unknown key (given: 2); known keys: trials, seed, members"
     ]
+
+
+def test_a_key_nearest_to_one_that_is_there_is_not_taken_for_another(file: Path) -> None:
+    file.write_text(TEXT.replace(RATES, "rate_per_month = 4"))
+    (problem,) = _problems(file, "accrual.rate_per_moth=4")
+    assert problem == (
+        "--set accrual.rate_per_moth=4: accrual.rate_per_moth: unknown key (given: 4); "
+        "known keys: status, source, patients, arrivals, rate_per_month, rates_per_month"
+    )
 
 
 def test_two_misspelt_keys_of_a_relative_arm(file: Path) -> None:

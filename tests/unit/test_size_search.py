@@ -241,6 +241,22 @@ def test_a_power_at_the_end_that_is_the_target_is_not_told() -> None:
     assert high is None or high == truth
 
 
+def test_trials_that_end_before_the_range_does_are_the_reason() -> None:
+    # As with ten times the patients and no more events: far from the power, wherever one looks.
+    varied = lever("patients", 160, 88, scaled=False)
+    found, _ = searched(lambda _: 0.78, varied=varied, start=160.0, ends=(88, 1600), most=10_000)
+    assert found.value is None
+    assert "too close" not in found.reason
+    assert "the search ended after 10,000 trials (--max-trials), before 1,600" in found.reason
+
+
+def test_an_interval_wider_than_asked_for_is_told() -> None:
+    found, _ = searched(schoenfeld(0.7), most=20_000, precision=0.001)
+    assert found.value is not None
+    assert found.reason.endswith("before the interval was as narrow as asked for")
+    assert searched(schoenfeld(0.7))[0].reason == ""
+
+
 def test_power_that_levels_off_with_the_events_that_are_seen() -> None:
     """More than 126 events are hardly ever seen; the answer is just before that."""
 

@@ -130,7 +130,8 @@ def test_axes_without_a_bar_are_told_below(found: Study, tmp_path: Path) -> None
     assert panel.get_xlabel() == (
         "power\nno bar: Patients (no cell differs from the reference in it alone)"
     )
-    assert "the median of new stays at 16 months" in figure.get_suptitle()
+    label = found.grid.study.axes["control"].label or "control"
+    assert f"over {label}, the median of new stays at 16 months" in figure.get_suptitle()
     assert "95% Monte Carlo intervals of the differences" in figure.get_supxlabel()
     assert "400 trials a cell" in figure.get_supxlabel()
 
