@@ -69,7 +69,7 @@ def _draw_endpoint(calibration: Calibration, endpoint: str, axes: Axes) -> None:
     axes.set_ylim(0, 1)
     axes.set_xlabel("months from the start of treatment")
     axes.set_ylabel(NAMES[endpoint])
-    axes.legend(frameon=False, fontsize=7, loc="lower left")
+    axes.legend(frameon=False, fontsize=7, loc="best")
     axes.spines[["top", "right"]].set_visible(False)
 
 

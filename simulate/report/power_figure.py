@@ -35,5 +35,5 @@ def draw_powers(result: Result, hypothesis: str, axes: Axes) -> None:
     axes.set_ylabel("share of the truths up to this power")
     name = hypothesis_name(result.scenario, hypothesis)
     axes.set_title(f"{name}: power given each of {found.n_members:,} truths", fontsize=9)
-    axes.legend(frameon=False, fontsize=8, loc="best")
+    axes.legend(fontsize=8, loc="best", framealpha=1.0, edgecolor="none")
     axes.spines[["top", "right"]].set_visible(False)

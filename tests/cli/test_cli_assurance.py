@@ -92,6 +92,7 @@ def test_json_is_one_documented_object(file: Path, tmp_path: Path) -> None:
     [
         (("--discounts", "1.0;0.8"), "must be numbers with commas between"),
         (("--discounts", "0"), "--discounts: must be numbers above 0, at most 10 (given: 0.0)"),
+        (("--discounts", "1.0,0.8,1"), "--discounts: must differ from each other (given: 1)"),
         (("--arm", "none"), "--arm: must be one of the scenario's: new, old (given: 'none')"),
         (("--out", "rows.txt"), "--out: must end in .json or .csv (given: rows.txt)"),
         (("--out", "/no/such/rows.csv"), "--out: must be in a folder that exists"),

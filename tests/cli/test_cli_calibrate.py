@@ -22,12 +22,15 @@ SETTINGS = tuple(part for value in SMALL for part in ("--set", value))
 
 def test_prints_rows_and_writes_an_ensemble_that_a_scenario_can_name(tmp_path: Path) -> None:
     target = tmp_path / "found.parquet"
-    picture = tmp_path / "found.png"
+    picture = tmp_path / "found.svg"
     options = ("--out", str(target), "--figure", str(picture), "--json", "--quiet")
     done = simulate("calibrate", EVIDENCE, *SETTINGS, *options)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert picture.read_bytes().startswith(b"\x89PNG")
+    drawn = picture.read_text(encoding="utf-8")
+    # Every line of each of the two panels is in its legend; the SVG names the words in comments.
+    for words in ("fitted model, true times (95%)", "its median", "their median", "extrapolated"):
+        assert drawn.count(f"<!-- {words} -->") == 2, words
     predictive = {row["what"]: row for row in found["predictive"]}
     assert predictive["Median PFS, months"]["published"] == 22.3
     assert predictive["Median PFS, upper limit, months"]["published"] == "not_reached"

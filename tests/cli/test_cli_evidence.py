@@ -21,6 +21,7 @@ def test_check_tells_what_evidence_fixes_and_leaves_open() -> None:
         "72 - 61 = 11",
         "constant hazard 0.0311 a month (95% up to 0.0502, by its interval)",
         "constant hazard 0.0114 a month",
+        "One endpoint alone, progression as the scans show it",
         "extrapolation: the longest follow-up is 37.6",
         "os_24: no interval",
         "[inferred]",

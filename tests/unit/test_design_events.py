@@ -16,6 +16,7 @@ from simulate.design import (
     rounded_up,
 )
 from simulate.errors import DesignError
+from simulate.report.design_survival import events_answer
 
 NORMAL = NormalDist()
 METHODS = ["schoenfeld", "freedman", "hsieh_freedman"]
@@ -76,6 +77,19 @@ def test_rounding_up() -> None:
     assert rounded_up(88.0, 1.5) == 90
     assert rounded_up(86.2, 2.0 / 3.0) == 90
     assert rounded_up(86.2, math.pi) == 87
+    # A part of 1e-12 of many is no rounding.
+    assert rounded_up(4202968808703844.5, math.pi) == 4202968808703845
+    assert rounded_up(4e9 + 1e-3, math.pi) == 4e9 + 1
+    assert rounded_up(4e9 + 5e-7, math.pi) == 4e9
+
+
+@pytest.mark.parametrize("hazard_ratio", [0.55, 0.999, 0.999999, 0.9999999])
+def test_rounded_up_is_never_below_exact(hazard_ratio: float) -> None:
+    answer = events_answer(hazard_ratio, 0.9, None, 0.025, 1.0, 1.0, "schoenfeld")
+    exact, whole = answer.figures[0].values
+    assert exact is not None
+    assert whole is not None
+    assert exact <= whole < exact + 1.0
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from rich.console import Console
 from twins.scenario_tables import Table
 from twins.study_tables import ACCRUAL, HELD, axes, judged, study_tables
@@ -213,7 +214,24 @@ def test_without_an_effect_points_are_hollow_and_alpha_is_drawn(
     del tables["hypotheses"]["pfs"]["critical_values"]
     tables["hypotheses"]["pfs"]["alpha"] = 0.05
     (panel,) = drawn(simulate.study(tables, trials=50, workers=1), tmp_path / "alpha.png")
-    assert "one-sided alpha 0.05" in [text.get_text() for text in panel.texts]
+    (alpha,) = [text for text in panel.texts if text.get_text() == "one-sided\nalpha 0.05"]
+    # Beside the panel, where no line can cross it.
+    drawn_in = alpha.figure
+    assert isinstance(drawn_in, Figure)
+    drawn_in.draw_without_rendering()
+    assert alpha.get_window_extent().x0 >= panel.get_window_extent().x1
+    assert alpha.get_window_extent().x1 <= drawn_in.bbox.x1
+
+
+def test_a_long_note_above_the_panels_is_in_lines_that_fit(tmp_path: Path) -> None:
+    label = "Median progression-free survival of those who are randomised to the old drug"
+    tables = study_tables({"axes": {"control": HELD | {"label": label}, "accrual": ACCRUAL}})
+    found = simulate.study(tables, trials=20, workers=1)
+    figure = caught(lambda: draw_study(found, str(tmp_path / "long.png")))
+    lines = figure.get_suptitle().splitlines()
+    assert f"over {label}, the median of new stays" in " ".join(lines)
+    assert max(map(len, lines)) <= 13 * figure.get_figwidth()
+    assert len(lines) > 2
 
 
 def test_names_instead_of_numbers_stand_side_by_side(tmp_path: Path) -> None:

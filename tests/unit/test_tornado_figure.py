@@ -136,6 +136,16 @@ def test_axes_without_a_bar_are_told_below(found: Study, tmp_path: Path) -> None
     assert "400 trials a cell" in figure.get_supxlabel()
 
 
+def test_a_long_note_above_is_in_lines_that_fit(tmp_path: Path) -> None:
+    label = "Median progression-free survival of those who are randomised to the old drug"
+    study = {"axes": {"control": HELD | {"label": label}}, "reference": {"control": 8}}
+    long = simulate.study(study_tables(study), trials=20, workers=1)
+    lines = drawn(long, tmp_path / "tornado.png").get_suptitle().splitlines()
+    assert f"over {label}, the median of new stays" in " ".join(lines)
+    assert len(lines) > 2
+    assert max(map(len, lines)) <= 100
+
+
 def test_a_reference_at_one_end_is_named_there_and_null_cells_are_type_i_errors(
     tmp_path: Path,
 ) -> None:
