@@ -121,7 +121,7 @@ def few_trials_text(members: int, trials: int) -> Iterator[str]:
     """Warning where each truth has too few trials to tell how the power varies between them."""
     if trials < FEWEST_TRIALS * members:
         yield (
-            f"{trials / members:.3g} trials a truth: too few to trust quantiles and the share with "
+            f"{trials / members:.4g} trials a truth: too few to trust quantiles and the share with "
             f"at least 0.8 to their errors; {FEWEST_TRIALS * members:,} trials would do"
         )
 

@@ -16,7 +16,7 @@ from simulate.results.estimates import FEW, Estimate, wilson_half_width
 from simulate.results.quantiles import FloatArray
 
 # With fewer trials a member, quantiles may be off by more than their errors (docs/assurance.md).
-FEWEST_TRIALS = 10
+FEWEST_TRIALS = 100
 # Left and right of a probability, to tell the two ends of a gap between neighbouring members.
 NUDGE = 1e-9
 # Probabilities, from a beta distribution, that the slope of a quantile is found at.

@@ -137,7 +137,7 @@ def test_a_run_says_assurance_and_where_its_error_is_from(file: Path, tmp_path: 
     assert "pfs: type I error 0.0" in same.stdout
 
 
-@pytest.mark.parametrize(("trials", "each"), [(120, "2.4"), (499, "9.98"), (500, None)])
+@pytest.mark.parametrize(("trials", "each"), [(120, "2.4"), (4999, "99.98"), (5000, None)])
 def test_too_few_trials_a_truth_are_said_once(file: Path, trials: int, each: str | None) -> None:
     options = (str(file), "--trials", str(trials), "--quiet")
     warning = "trials a truth: too few to trust quantiles and the share with at least 0.8"
@@ -150,7 +150,7 @@ def test_too_few_trials_a_truth_are_said_once(file: Path, trials: int, each: str
         else:
             (line,) = said
             assert line.strip().startswith(f"{each} {warning}")
-            assert "; 500 trials" in done.stdout
+            assert "; 5,000 trials" in done.stdout
 
 
 def test_what_is_told_of_truths_has_its_error(file: Path) -> None:
@@ -160,7 +160,7 @@ def test_what_is_told_of_truths_has_its_error(file: Path) -> None:
         (line,) = [line for line in lines if line.strip().startswith(words)]
         assert line.count("(0.") == 1, line
     found = json.loads(simulate("assurance", str(file), "--quiet", "--json").stdout)
-    assert found["trials_for_quantiles"] == 500
+    assert found["trials_for_quantiles"] == 5000
     *plug_ins, uncertain = found["rows"]
     names = [name for name in uncertain if name.startswith("power_") and name.endswith("_mcse")]
     assert len(names) == 7
