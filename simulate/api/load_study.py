@@ -101,7 +101,7 @@ def _there(grid: Grid, known: dict[str, CellContents]) -> list[Cell]:
 def _read(
     there: CellContents, cell: Cell, workers: int | None, progress: Progress | None
 ) -> Result:
-    assert there.manifest is not None  # noqa: S101 - of cells with blocks, see _there
+    assert there.manifest is not None
     # That of another cell where only that has the blocks.
     folder = RunFolder(next(iter(there.files.values())).parent, there.manifest)
     return read_run(folder, cell.scenario, there.files, workers=workers, progress=progress)

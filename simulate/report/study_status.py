@@ -52,7 +52,7 @@ def print_status(contents: StudyContents, folder: str, console: Console) -> None
         say(console)
     for line in _notes(contents):
         say(console, line)
-    if is_complete(contents):
+    if is_complete(contents) and manifest.scenario:
         say(console, f"all there: simulate show {folder}")
     elif contents.n_missing:
         say(console, "the same simulate study command goes on with what is missing")

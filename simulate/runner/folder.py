@@ -160,11 +160,11 @@ class RunFolder:
                 continue  # not ours: a user's own file stays
             if block.start in starts and self._is_ours(file):
                 file.unlink(missing_ok=True)
-            elif not self._is_partial(block) or not self._is_ours(file):
+            elif not self.is_partial(block) or not self._is_ours(file):
                 aside.append(self.set_aside(file))
         return aside
 
-    def _is_partial(self, block: Block) -> bool:
+    def is_partial(self, block: Block) -> bool:
         """Whether it was the last block when fewer trials were planned."""
         size = self.manifest.block_trials
         return block.start % size == 0 and block.start < block.stop < block.start + size

@@ -193,11 +193,12 @@ def _own(
     files = _files(path)
     blocks = {file: block for file in files if (block := named_block(file.name)) is not None}
     usable: dict[Block, Path] = {}
-    own: set[Path] = set()
+    replaced: set[Path] = set()
     if there is not None and not wrong:
         usable = {block: file for file, block in blocks.items() if block in set(planned)}
-        # In a folder that is not extended yet the last block has fewer trials; it is replaced.
-        own = {*usable.values(), *there.present().values()}
+        # In a folder that is to be extended the last block has too few trials.
+        replaced = {file for file, block in blocks.items() if there.is_partial(block)}
+    own = {*usable.values(), *replaced}
     return replace(
         found,
         manifest=None if wrong or there is None else there.manifest,
