@@ -171,4 +171,10 @@ def _columns(
             raise ScenarioError([Problem("discounts", rule, repr(discount))])
     if not discounts:
         raise ScenarioError([Problem("discounts", "must have at least one", "")])
-    return tuple(dict.fromkeys(float(discount) for discount in discounts))
+    given = [float(discount) for discount in discounts]
+    for number, discount in enumerate(given):
+        if discount in given[:number]:
+            raise ScenarioError(
+                [Problem("discounts", "must differ from each other", f"{discount:.10g}")]
+            )
+    return tuple(given)

@@ -62,6 +62,14 @@ class NormalTest(NamedTuple):
         return (distance / self.effect) ** 2
 
 
+def whole_number_of(n: float) -> int:
+    """Whole number of at least ``n``; what exceeds one by rounding only is not rounded up.
+
+    By rounding only: by a part of 1e-12, and by a millionth at most.
+    """
+    return math.ceil(n - min(1e-12 * n, 1e-6))
+
+
 def rounded_up(n: float, ratio: float) -> int:
     """Whole number of patients of at least ``n`` that the allocation ratio divides evenly.
 
@@ -74,4 +82,4 @@ def rounded_up(n: float, ratio: float) -> int:
     block = simple.numerator + simple.denominator
     if abs(float(simple) - ratio) > 1e-9 * ratio or block > 12:
         block = 1
-    return math.ceil(n * (1.0 - 1e-12) / block) * block
+    return whole_number_of(n / block) * block

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from simulate.report.contents import with_error
+from simulate.report.contents import few_trials_text, with_error
 from simulate.report.tables import Column, print_columns, say
 from simulate.report.wording import number
 from simulate.report.words import arm_name, comparison_text, hypothesis_name, rule_text
@@ -52,6 +52,8 @@ def _print_hypothesis(found: Assurance, hypothesis: str, console: Console) -> No
     ]
     print_columns(console, labels, columns)
     say(console, "of its error: because of so many truths, and of so many trials")
+    for warning in few_trials_text(n_members(scenario), scenario.simulation.trials):
+        say(console, warning)
 
 
 def _labels(found: Assurance, rows: list[AssuranceRow]) -> Iterator[str]:
@@ -78,16 +80,16 @@ def _cells(rows: list[AssuranceRow]) -> Iterator[str]:
     last = rows[-1]
     for row in rows:
         yield with_error(Estimate(row.estimate, row.mcse, row.n_trials))
-    for value in (
-        last.between_se,
-        last.within_se,
-        last.power_sd,
-        last.power_p05,
-        last.power_median,
-        last.power_p95,
-        last.power_above_80,
-    ):
+    for value in (last.between_se, last.within_se):
         yield f"{value:.4f}" if math.isfinite(value) else "none"
+    for value, error in (
+        (last.power_sd, last.power_sd_mcse),
+        (last.power_p05, last.power_p05_mcse),
+        (last.power_median, last.power_median_mcse),
+        (last.power_p95, last.power_p95_mcse),
+        (last.power_above_80, last.power_above_80_mcse),
+    ):
+        yield with_error(Estimate(value, error, last.n_trials))
     if any(math.isfinite(row.hazard_ratio) for row in rows):
         for row in rows:
             yield with_error(Estimate(row.hazard_ratio, row.hazard_ratio_mcse, row.n_trials))

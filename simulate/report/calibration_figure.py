@@ -46,7 +46,7 @@ def _draw_endpoint(calibration: Calibration, endpoint: str, axes: Axes) -> None:
         linewidth=0,
         label="fitted model, true times (95%)",
     )
-    axes.plot(latent.months, latent.median, color=LATENT_COLOR)
+    axes.plot(latent.months, latent.median, color=LATENT_COLOR, label="its median")
     observed = calibration.observed.get(endpoint)
     if observed is not None:
         for limit, label in (
@@ -54,7 +54,13 @@ def _draw_endpoint(calibration: Calibration, endpoint: str, axes: Axes) -> None:
             (observed.upper, ""),
         ):
             axes.plot(observed.months, limit, "--", color=OBSERVED_COLOR, linewidth=1, label=label)
-        axes.plot(observed.months, observed.median, color=OBSERVED_COLOR, linewidth=1)
+        axes.plot(
+            observed.months,
+            observed.median,
+            color=OBSERVED_COLOR,
+            linewidth=1,
+            label="their median",
+        )
     last = float(calibration.evidence.follow_up.range_months[1])
     end = float(latent.months[-1])
     axes.axvspan(last, end, color="0.5", alpha=0.12, linewidth=0, label="extrapolated")

@@ -15,6 +15,7 @@ from simulate.report.words import (
 )
 from simulate.results.characteristics import coverages
 from simulate.results.estimates import Estimate
+from simulate.results.given_truth import FEWEST_TRIALS
 from simulate.results.measured import measured_effect
 from simulate.results.result import Result
 from simulate.results.twins import (
@@ -113,6 +114,16 @@ def assurance_text(result: Result, hypothesis: str) -> Iterator[str]:
         f"given the truth: median {middle}, 5% quantile {low}, 95% quantile {high}; at least 0.8 "
         f"in {value('conditional_power_above_80')} of the truths"
     )
+    yield from few_trials_text(members, result.power(hypothesis).n_trials)
+
+
+def few_trials_text(members: int, trials: int) -> Iterator[str]:
+    """Warning where each truth has too few trials to tell how the power varies between them."""
+    if trials < FEWEST_TRIALS * members:
+        yield (
+            f"{trials / members:.3g} trials a truth: too few to trust quantiles and the share with "
+            f"at least 0.8 to their errors; {FEWEST_TRIALS * members:,} trials would do"
+        )
 
 
 def estimate_headline(result: Result, estimate: str) -> str:

@@ -19,7 +19,7 @@ from simulate.design.events import (
 from simulate.design.maxcombo import MaxComboTest, maxcombo_test
 from simulate.design.nonproportional import Judged, LogrankWeights, logrank_test
 from simulate.design.normal_orthant import MOST_VARIABLES
-from simulate.design.normal_power import NormalTest, rounded_up
+from simulate.design.normal_power import NormalTest, rounded_up, whole_number_of
 from simulate.design.survival_size import (
     Question,
     SurvivalSize,
@@ -68,7 +68,7 @@ def events_answer(
     rest = (alpha, ratio, null_hazard_ratio, method)
     if hazard_ratio is not None and power is not None and events is None:
         exact: float = required_events(hazard_ratio, power, *rest)
-        numbers: list[float] = [exact, math.ceil(exact * (1.0 - 1e-12))]
+        numbers: list[float] = [exact, whole_number_of(exact)]
         ratios = [hazard_ratio, hazard_ratio]
         columns = EXACT_AND_ROUNDED
     elif events is not None and hazard_ratio is not None and power is None:

@@ -117,7 +117,7 @@ def _print_single(
     rates = [rate for name in evidence.figures for rate in exponential_rates(evidence, name)]
     curves = [c for endpoint in ("pfs", "os") for c in weibull_curves(evidence, endpoint)]
     if rates or curves:
-        _heading(console, "One endpoint alone, on the scale of the figures as the scans show them")
+        _heading(console, "One endpoint alone, progression as the scans show it")
     for rate in rates:
         say(console, f"  {_rate_text(rate, evidence)}")
     for curve in curves:

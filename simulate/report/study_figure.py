@@ -99,15 +99,16 @@ def draw_study(found: Study, path: str, *, heatmap: bool = False) -> None:
         for row, panel in zip(axes, panels, strict=True):
             for kind, place in zip(kinds, row, strict=True):
                 kind(found, panel, place)
-        figure.suptitle("\n".join([_title(found, width), *grid_notes(grid)]), fontsize=10)
+        above = [grid.scenario.title, *grid_notes(grid)]
+        figure.suptitle("\n".join(_fitted(line, width) for line in above), fontsize=10)
         figure.supxlabel("bands: pointwise 95% Monte Carlo intervals", fontsize=7, ha="center")
 
 
-def _title(found: Study, width: float) -> str:
-    """Title of the study, in lines that fit a width in inches."""
+def _fitted(text: str, width: float) -> str:
+    """A text above the panels, in lines that fit a width in inches."""
     import textwrap  # noqa: PLC0415
 
-    return textwrap.fill(found.grid.scenario.title, int(13 * width))
+    return textwrap.fill(text, int(13 * width))
 
 
 def _varied(grid: Grid) -> list[str]:
@@ -158,8 +159,16 @@ def _draw_power(found: Study, panel: _Panel, axes: Axes) -> None:
         alphas = {c.scenario.hypotheses[panel.hypothesis].alpha for c in cells}
         for alpha in sorted(a for a in alphas if a is not None):
             axes.axhline(alpha, color="black", linestyle=":", linewidth=1)
-            text, place = f"one-sided alpha {alpha:g}", ("axes fraction", "data")
-            axes.annotate(text, (0.01, alpha), xycoords=place, fontsize=7, va="bottom")
+            # Beside the panel, where no line crosses it.
+            axes.annotate(
+                f"one-sided\nalpha {alpha:g}",
+                (1.0, alpha),
+                xytext=(3, 0),
+                xycoords=("axes fraction", "data"),
+                textcoords="offset points",
+                fontsize=7,
+                va="center",
+            )
     axes.set_ylabel(" or ".join(called) if len(called) > 1 else next(iter(called)))
     if list(called) == ["type I error"]:
         axes.set_ylim(bottom=0.0)

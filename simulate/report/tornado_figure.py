@@ -123,8 +123,9 @@ def draw_tornado(found: Study, path: str) -> None:
         panels = figure.subplots(len(names), 1, squeeze=False)[:, 0]
         for name, axes in zip(names, panels, strict=True):
             _draw_panel(found, reference, name, axes)
-        title = textwrap.fill(found.grid.scenario.title, TITLE_WIDTH)
-        figure.suptitle("\n".join([title, *grid_notes(found.grid)]), fontsize=10)
+        above = [found.grid.scenario.title, *grid_notes(found.grid)]
+        lines = [textwrap.fill(line, TITLE_WIDTH) for line in above]
+        figure.suptitle("\n".join(lines), fontsize=10)
         trials = found.grid.scenario.simulation.trials
         figure.supxlabel(
             "whiskers: 95% Monte Carlo intervals of the differences from the reference, whose "

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simulate.results.characteristics import OVERALL
+from simulate.results.characteristics import OVERALL, POWER_QUANTILES
 from simulate.results.estimates import UNKNOWN, Estimate
+from simulate.results.given_truth import FEWEST_TRIALS
 from simulate.results.plain import plain_row
 from simulate.results.result import Result
 from simulate.scenario.models import Scenario
+from simulate.scenario.resolve import n_members
 
 if TYPE_CHECKING:
     import pandas as pd
 
 JSON_VERSION = 1
+# What is told of the power given the truth, by the ends of the names of its measures.
+GIVEN_TRUTH = ("sd", *(name for _, name in POWER_QUANTILES), "above_80")
 
 
 class AssuranceRow(NamedTuple):
@@ -37,6 +40,8 @@ class AssuranceRow(NamedTuple):
         Geometric mean of the estimated ratio at the last look; NaN where none is estimated.
     power_sd, power_p05, power_p25, power_median, power_p75, power_p95, power_above_80 : float
         Of the power given the truth, over truths; NaN for a plug-in.
+    power_sd_mcse, ..., power_above_80_mcse : float
+        Monte Carlo standard error of each.
     n_trials : int
         Trials behind it.
     """
@@ -51,12 +56,19 @@ class AssuranceRow(NamedTuple):
     hazard_ratio: float
     hazard_ratio_mcse: float
     power_sd: float
+    power_sd_mcse: float
     power_p05: float
+    power_p05_mcse: float
     power_p25: float
+    power_p25_mcse: float
     power_median: float
+    power_median_mcse: float
     power_p75: float
+    power_p75_mcse: float
     power_p95: float
+    power_p95_mcse: float
     power_above_80: float
+    power_above_80_mcse: float
     n_trials: int
 
 
@@ -130,6 +142,7 @@ class Assurance:
             "discounted_arms": list(self.discounted),
             "calibrations": self.calibrations,
             "scenario": scenario.model_dump(mode="json", exclude_none=True),
+            "trials_for_quantiles": FEWEST_TRIALS * n_members(scenario),
             "rows": [plain_row(row) for row in self.table],
         }
 
@@ -152,8 +165,9 @@ def assurance_row(result: Result, calibration: str, discount: float, name: str) 
     ratio = ratios[0] if ratios else UNKNOWN
     has_truths = "assurance" in found
 
-    def given_truth(measure: str) -> float:
-        return found[f"conditional_power_{measure}"].value if has_truths else math.nan
+    given_truth = {
+        f"power_{name}": found.get(f"conditional_power_{name}", UNKNOWN) for name in GIVEN_TRUTH
+    }
 
     return AssuranceRow(
         calibration=calibration,
@@ -165,12 +179,7 @@ def assurance_row(result: Result, calibration: str, discount: float, name: str) 
         within_se=found["assurance_within_se"].value if has_truths else power.mcse,
         hazard_ratio=ratio.value,
         hazard_ratio_mcse=ratio.mcse,
-        power_sd=given_truth("sd"),
-        power_p05=given_truth("p05"),
-        power_p25=given_truth("p25"),
-        power_median=given_truth("median"),
-        power_p75=given_truth("p75"),
-        power_p95=given_truth("p95"),
-        power_above_80=given_truth("above_80"),
+        **{name: estimate.value for name, estimate in given_truth.items()},
+        **{f"{name}_mcse": estimate.mcse for name, estimate in given_truth.items()},
         n_trials=power.n_trials,
     )

@@ -67,9 +67,14 @@ class Share(NamedTuple):
         variance = p * (1.0 - p) / n
         if min(successes, n - successes) >= FEW:
             return Estimate(p, math.sqrt(variance), n)
-        widening = ONE_SE**2 / n
-        half_width = ONE_SE * math.sqrt(variance + widening / (4.0 * n)) / (1.0 + widening)
-        return Estimate(p, half_width, n)
+        return Estimate(p, wilson_half_width(p, n), n)
+
+
+def wilson_half_width(p: float, n: int) -> float:
+    """Half of Wilson's 68.3 % interval (1927) of a proportion ``p`` of ``n``."""
+    widening = ONE_SE**2 / n
+    variance = p * (1.0 - p) / n
+    return ONE_SE * math.sqrt(variance + widening / (4.0 * n)) / (1.0 + widening)
 
 
 class WholeMoments(NamedTuple):

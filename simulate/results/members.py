@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulate.results.estimates import FEW, Estimate, Share
-from simulate.results.quantiles import FloatArray, IntArray, Values
+from simulate.results.given_truth import GivenTruth
+from simulate.results.quantiles import FloatArray, IntArray
 
 # Consecutive strata are put together into at most so many groups, of four members at least.
 MOST_GROUPS = 16
@@ -59,11 +60,9 @@ class Spread(NamedTuple):
         only so many trials. NaN where no member has two trials: the two cannot be told apart.
     sd : Estimate
         Standard deviation of the probability given the truth, between truths.
-    given_truth : FloatArray, shape (n_members seen,)
-        The probability given each truth, corrected for the noise of its trials; empty where that
+    given_truth : GivenTruth or None
+        The probability given each truth, corrected for the noise of its trials; None where that
         cannot be told.
-    step : float
-        Distance of neighbouring values that these can have.
     n_members : int
         Number of truths, whether trials have them or not; 1 where there is a single one.
     """
@@ -72,8 +71,7 @@ class Spread(NamedTuple):
     between_se: float
     within_se: float
     sd: Estimate
-    given_truth: FloatArray
-    step: float
+    given_truth: GivenTruth | None
     n_members: int
 
 
@@ -81,7 +79,7 @@ def one_truth(share: Share) -> Spread:
     """A probability where there is one truth: nothing is between."""
     estimate = share.estimate()
     unknown = Estimate(math.nan, math.nan, share.n_trials)
-    return Spread(estimate, 0.0, estimate.mcse, unknown, np.empty(0), math.nan, 1)
+    return Spread(estimate, 0.0, estimate.mcse, unknown, None, 1)
 
 
 def spread_of(shares: MemberShares, strata: Sequence[IntArray] = ()) -> Spread:
@@ -110,7 +108,7 @@ def spread_of(shares: MemberShares, strata: Sequence[IntArray] = ()) -> Spread:
     Statist. Soc. B 54, 1992, 541-551): it is what is left after a mean of each group of strata, of
     one distribution beside the other, is fitted. The probabilities given the truth are ``p_m``,
     drawn towards ``p`` until their variance is ``B`` (Louis, J. Am. Statist. Assoc. 79, 1984,
-    393-398).
+    393-398): `GivenTruth`.
     """
     seen = shares.trials > 0
     x, r = shares.successes[seen].astype(float), shares.trials[seen].astype(float)
@@ -119,37 +117,38 @@ def spread_of(shares: MemberShares, strata: Sequence[IntArray] = ()) -> Spread:
     n, n_members = float(share.n_trials), len(r)
     if n_members < 2 or n == n_members:
         unknown = Estimate(math.nan, math.nan, share.n_trials)
-        return Spread(all_trials, math.nan, math.nan, unknown, np.empty(0), math.nan, len(seen))
+        return Spread(all_trials, math.nan, math.nan, unknown, None, len(seen))
     p_m = x / r
     within = float(np.sum(r * p_m * (1.0 - p_m))) / (n - n_members)
     between = _between(p_m, r, within, np.ones((n_members, 1)))
-    left = between
-    if strata:
-        left = min(between, _between(p_m, r, within, _groups([s[seen] for s in strata])))
+    design = _groups([s[seen] for s in strata]) if strata else np.ones((n_members, 1))
+    left = min(between, _between(p_m, r, within, design))
     between_se = math.sqrt(left * float(np.sum(r * r))) / n
     within_se = math.sqrt(within / n)
-    spread = float(np.var(p_m, ddof=1))
-    towards = math.sqrt(min(1.0, between / spread)) if spread > 0.0 else 0.0
     error = math.hypot(between_se, within_se)
     if min(share.successes, share.n_trials - share.successes) < FEW:
         error = max(error, all_trials.mcse)
+    given_truth = GivenTruth(x, r, within, between, _basis(design))
     return Spread(
         Estimate(all_trials.value, error, share.n_trials),
         between_se,
         within_se,
-        _deviation(p_m, r, between, share),
-        np.sort(all_trials.value + towards * (p_m - all_trials.value)),
-        towards / float(r.max()),
+        given_truth.deviation(),
+        given_truth,
         len(seen),
     )
+
+
+def _basis(design: FloatArray) -> FloatArray:
+    """Orthonormal columns for those of a design (n_members, k); some may be sums of others."""
+    basis, sizes, _ = np.linalg.svd(design, full_matrices=False)
+    return np.asarray(basis[:, sizes > 1e-9 * sizes[0]])
 
 
 def _between(p_m: FloatArray, r: FloatArray, within: float, design: FloatArray) -> float:
     """Variance between members beyond what a linear fit on ``design`` (n_members, k) explains."""
     root = np.sqrt(r)[:, None]
-    # An orthonormal basis: some columns may be sums of others.
-    basis, sizes, _ = np.linalg.svd(root * design, full_matrices=False)
-    basis = basis[:, sizes > 1e-9 * sizes[0]]
+    basis = _basis(root * design)
     scaled = root[:, 0] * p_m
     residual = scaled - basis @ (basis.T @ scaled)
     free = len(p_m) - basis.shape[1]
@@ -175,37 +174,15 @@ def _groups(strata: Sequence[IntArray]) -> FloatArray:
     return np.concatenate(columns, axis=1)
 
 
-def _deviation(p_m: FloatArray, r: FloatArray, between: float, share: Share) -> Estimate:
-    """Standard deviation between truths, with an error from the spread of its terms.
-
-    The variance is about the mean over members of ``(p_m - p)**2 - p_m (1 - p_m) / (R_m - 1)``.
-    """
-    deviation = math.sqrt(between)
-    p = share.successes / share.n_trials
-    noise = np.where(r > 1.0, p_m * (1.0 - p_m) / np.maximum(r - 1.0, 1.0), np.nan)
-    terms = (p_m - p) ** 2 - noise
-    terms = terms[np.isfinite(terms)]
-    if deviation == 0.0 or len(terms) < 2:
-        return Estimate(deviation, math.nan, share.n_trials)
-    of_variance = float(np.std(terms, ddof=1)) / math.sqrt(len(terms))
-    return Estimate(deviation, of_variance / (2.0 * deviation), share.n_trials)
-
-
 def quantiles_given_truth(spread: Spread, probabilities: tuple[float, ...]) -> list[Estimate]:
-    """Quantiles over truths of the probability given the truth, with errors from order statistics.
-
-    The errors are those of so many members, and half a step.
-    """
-    if len(spread.given_truth) == 0:
+    """Quantiles over truths of the probability given the truth; NaN where they cannot be told."""
+    if spread.given_truth is None:
         return [Estimate(math.nan, math.nan, spread.estimate.n_trials) for _ in probabilities]
-    found = Values.of(spread.given_truth).quantiles(probabilities)
-    n_trials = spread.estimate.n_trials
-    return [Estimate(value, error + 0.5 * spread.step, n_trials) for value, error, _ in found]
+    return [spread.given_truth.quantile(probability) for probability in probabilities]
 
 
 def share_of_truths_above(spread: Spread, level: float) -> Estimate:
-    """Share of the truths given which the probability is at least ``level``."""
-    if len(spread.given_truth) == 0:
+    """Share of the truths given which the probability is at least ``level``; NaN where unknown."""
+    if spread.given_truth is None:
         return Estimate(math.nan, math.nan, spread.estimate.n_trials)
-    found = Share.of(spread.given_truth >= level).estimate()
-    return found._replace(n_trials=spread.estimate.n_trials)
+    return spread.given_truth.share_above(level)

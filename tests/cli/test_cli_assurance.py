@@ -134,3 +134,36 @@ def test_a_run_says_assurance_and_where_its_error_is_from(file: Path, tmp_path: 
         'arms.new.pfs={ relative_to = "old", hazard_ratio = 1.0 }',
     )
     assert "pfs: type I error 0.0" in same.stdout
+
+
+@pytest.mark.parametrize(("trials", "each"), [(120, "2.4"), (499, "9.98"), (500, None)])
+def test_too_few_trials_a_truth_are_said_once(file: Path, trials: int, each: str | None) -> None:
+    options = (str(file), "--trials", str(trials), "--quiet")
+    warning = "trials a truth: too few to trust quantiles and the share with at least 0.8"
+    for verb in (("run",), ("assurance", "--discounts", "1.0,0.8")):
+        done = simulate(verb[0], *options, *verb[1:])
+        assert done.returncode == 0, done.stderr
+        said = [line for line in done.stdout.splitlines() if warning in line]
+        if each is None:
+            assert not said
+        else:
+            (line,) = said
+            assert line.strip().startswith(f"{each} {warning}")
+            assert "; 500 trials" in done.stdout
+
+
+def test_what_is_told_of_truths_has_its_error(file: Path) -> None:
+    done = simulate("assurance", str(file), "--trials", "1000", "--quiet")
+    lines = done.stdout.splitlines()
+    for words in ("power given the truth", "5% quantile", "median", "95% quantile", "share of"):
+        (line,) = [line for line in lines if line.strip().startswith(words)]
+        assert line.count("(0.") == 1, line
+    found = json.loads(simulate("assurance", str(file), "--quiet", "--json").stdout)
+    assert found["trials_for_quantiles"] == 500
+    *plug_ins, uncertain = found["rows"]
+    names = [name for name in uncertain if name.startswith("power_") and name.endswith("_mcse")]
+    assert len(names) == 7
+    for name in names:
+        assert 0.0 < uncertain[name] < 0.3, name
+        assert uncertain[name.removesuffix("_mcse")] is not None
+        assert all(row[name] is None for row in plug_ins)

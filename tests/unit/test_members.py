@@ -16,6 +16,7 @@ from twins.slow_results import Outcome, share, slow_outcome, trials_of
 from simulate import api
 from simulate.engine.statistics import Statistics
 from simulate.results.characteristics import Row, operating_characteristics
+from simulate.results.given_truth import GivenTruth
 from simulate.results.members import (
     MemberShares,
     quantiles_given_truth,
@@ -88,21 +89,155 @@ def test_the_parts_of_an_error_are_those_of_the_analysis_of_variance(name: str) 
 @pytest.mark.parametrize("name", ["balanced", "one more in some", "some alone"])
 def test_corrected_powers_have_the_variance_between(name: str) -> None:
     successes, trials = CASES[name]
-    found = spread_of(shares_of(successes, trials))
+    truths = truths_of(successes, trials)
     raw = np.array(successes) / np.array(trials)
-    assert np.var(found.given_truth, ddof=1) == pytest.approx(found.sd.value**2, rel=1e-9)
-    # In the order of what was seen, and nearer to the mean.
-    moved = (found.given_truth - found.estimate.value) / np.sort(raw - found.estimate.value)
-    assert np.ptp(moved) < 1e-9
-    assert 0.0 < moved[0] < 1.0
+    # Each anywhere within half a step: (width of 1 / R)**2 / 12.
+    seen = np.var(raw, ddof=1) + np.mean(1.0 / (12.0 * np.array(trials) ** 2))
+    between, _ = slow_parts(successes, trials)
+    assert truths.towards**2 * seen == pytest.approx(float(between), rel=1e-9)
+    assert 0.0 < truths.towards < 1.0
 
 
 def test_members_that_do_not_differ_all_have_the_mean() -> None:
     found = spread_of(shares_of(*CASES["no difference"]))
     assert found.sd.value == 0.0
     assert found.between_se == 0.0
-    assert found.given_truth.tolist() == [0.5] * 4
+    assert [e.value for e in quantiles_given_truth(found, (0.05, 0.5))] == [0.5] * 2
     assert share_of_truths_above(found, 0.5).value == 1.0
+    assert share_of_truths_above(found, 0.6).value == 0.0
+    # Though they may: no error is 0, and the tail's is the largest.
+    low, middle = (e.mcse for e in quantiles_given_truth(found, (0.05, 0.5)))
+    assert low > middle > 0.0
+    assert found.sd.mcse > 0.0
+
+
+# Quantiles of probabilities given the truth, and errors of all of these
+
+
+def truths_of(successes: Sequence[int], trials: Sequence[int]) -> GivenTruth:
+    truths = spread_of(shares_of(successes, trials)).given_truth
+    assert truths is not None
+    return truths
+
+
+def slow_quantile(successes: Sequence[int], trials: Sequence[int], probability: float) -> float:
+    """Quantile of shares spread over their steps, drawn towards the mean; by bisection."""
+    between, _ = slow_parts(successes, trials)
+    shares = [Fraction(s, n) for s, n in zip(successes, trials, strict=True)]
+    middle = sum(shares, Fraction(0)) / len(shares)
+    seen = sum(((s - middle) ** 2 for s in shares), Fraction(0)) / (len(shares) - 1)
+    seen += sum((Fraction(1, 12 * n * n) for n in trials), Fraction(0)) / len(shares)
+    low, high = -1.0, 2.0
+    for _ in range(60):
+        at = (low + high) / 2.0
+        parts = [
+            min(max((at - float(s)) * n + 0.5, 0.0), 1.0)
+            for s, n in zip(shares, trials, strict=True)
+        ]
+        low, high = (at, high) if sum(parts) < probability * len(parts) else (low, at)
+    mean = sum(successes) / sum(trials)
+    return min(max(mean + math.sqrt(between / seen) * (low - mean), 0.0), 1.0)
+
+
+@pytest.mark.parametrize("probability", [0.05, 0.31, 0.5, 0.95])
+@pytest.mark.parametrize("name", ["balanced", "one more in some", "some alone"])
+def test_quantiles_are_those_of_shares_spread_over_their_steps(
+    name: str, probability: float
+) -> None:
+    successes, trials = CASES[name]
+    truths = truths_of(successes, trials)
+    expected = slow_quantile(successes, trials, probability)
+    # Either end of a gap between members, or its middle, is a quantile.
+    at = truths.quantile(probability).value
+    ends = [slow_quantile(successes, trials, probability + d) for d in (-1e-6, 1e-6)]
+    assert ends[0] - 1e-6 <= at <= ends[1] + 1e-6
+    if ends[1] - ends[0] < 1e-4:
+        assert at == pytest.approx(expected, abs=1e-6)
+    else:
+        assert at == pytest.approx(np.mean(ends), abs=1e-4)
+    # The share above a quantile is what is left; the picture's curve goes through it.
+    if 0.0 < at < 1.0:
+        assert truths.share_above(at).value == pytest.approx(1.0 - probability, abs=1e-6)
+        powers, upto = truths.curve()
+        assert np.interp(at, powers, upto) == pytest.approx(probability, abs=1e-6)
+
+
+def without(values: Sequence[int], member: int) -> list[int]:
+    return [*values[:member], *values[member + 1 :]]
+
+
+def jackknife(figure: Any, successes: list[int], trials: list[int]) -> float:
+    """Standard error of a figure by leaving out one member after the other."""
+    left = [figure(without(successes, m), without(trials, m)) for m in range(len(successes))]
+    return math.sqrt(np.var(left) * (len(left) - 1))
+
+
+@pytest.mark.parametrize("sizes", [(8, 8), (2, 3), (5, 9)])
+def test_the_error_of_a_deviation_is_that_of_the_jackknife(sizes: tuple[int, int]) -> None:
+    rng = np.random.default_rng(11)
+    trials = rng.integers(sizes[0], sizes[1] + 1, 300)
+    successes = rng.binomial(trials, rng.beta(2.0, 1.0, 300))
+    figures = successes.tolist(), trials.tolist()
+    found = truths_of(*figures).deviation()
+    expected = jackknife(lambda s, t: truths_of(s, t).deviation().value, *figures)
+    assert found.mcse == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize("n_each", [3, 30])
+def test_errors_of_quantiles_and_shares_are_those_of_leaving_out_groups(n_each: int) -> None:
+    # Quantiles are smooth enough for it only if many members are left out at once.
+    rng = np.random.default_rng(12)
+    n_members, n_groups = 6000, 60
+    successes = rng.binomial(n_each, rng.beta(3.0, 2.0, n_members))
+    truths = truths_of(successes.tolist(), [n_each] * n_members)
+    figures = [truths.quantile(p) for p in (0.05, 0.25, 0.5, 0.75)] + [truths.share_above(0.8)]
+    left = []
+    for group in range(n_groups):
+        kept = np.arange(n_members) % n_groups != group
+        part = truths_of(successes[kept].tolist(), [n_each] * int(kept.sum()))
+        left.append([part.quantile(p).value for p in (0.05, 0.25, 0.5, 0.75)])
+        left[-1].append(part.share_above(0.8).value)
+    expected = np.sqrt(np.var(left, axis=0) * (n_groups - 1))
+    # A standard deviation of 60 groups is right to 9%.
+    assert [figure.mcse for figure in figures] == pytest.approx(expected, rel=0.3)
+
+
+def test_no_member_above_a_level_still_has_an_error() -> None:
+    found = truths_of([3, 5, 4, 2, 6, 5] * 5, [20] * 30).share_above(0.8)
+    assert found.value == 0.0
+    assert found.mcse == pytest.approx(share([False] * 30)[1])
+
+
+def test_powers_never_leave_their_range() -> None:
+    truths = truths_of([5, 5, 5, 4, 0, 0, 1, 5] * 10, [5] * 80)
+    found = [truths.quantile(p) for p in (0.05, 0.95)]
+    assert [e.value for e in found] == [0.0, 1.0]
+    powers, upto = truths.curve()
+    assert powers.min() == 0.0
+    assert powers.max() == 1.0
+    assert (upto[0], upto[-1]) == (0.0, 1.0)
+    assert np.all(np.diff(upto) >= 0.0)
+    assert np.all(np.diff(powers) >= 0.0)
+
+
+def test_strata_make_the_errors_smaller() -> None:
+    rng = np.random.default_rng(4)
+    n_members, n_each = 400, 200
+    strata = rng.permutation(n_members)
+    power = 0.3 + 0.6 * (strata + 0.5) / n_members
+    shares = shares_of(rng.binomial(n_each, power).tolist(), [n_each] * n_members)
+    alone, stratified = spread_of(shares), spread_of(shares, [strata])
+    for one, other in zip(
+        (alone.sd, *quantiles_given_truth(alone, (0.25, 0.5)), share_of_truths_above(alone, 0.8)),
+        (
+            stratified.sd,
+            *quantiles_given_truth(stratified, (0.25, 0.5)),
+            share_of_truths_above(stratified, 0.8),
+        ),
+        strict=True,
+    ):
+        assert one.value == other.value
+        assert 0.0 < other.mcse < 0.6 * one.mcse
 
 
 @pytest.mark.parametrize("trials", [[1] * 40, [1] * 30 + [0] * 10, [25] + [0] * 39])
@@ -136,7 +271,8 @@ def test_strata_take_what_they_explain_out_of_the_error() -> None:
         assert alone.between_se == pytest.approx(np.std(power) / 20.0, rel=0.15)
         assert low <= stratified.between_se / alone.between_se <= high
         assert stratified.within_se == alone.within_se
-        assert stratified.sd == alone.sd
+        assert stratified.sd.value == alone.sd.value
+        assert stratified.sd.mcse <= alone.sd.mcse
     both = spread_of(shares, [strata, np.argsort(np.argsort(other))])
     assert both.between_se < 0.3 * alone.between_se
 

@@ -14,7 +14,12 @@ from simulate.design.schoenfeld import schoenfeld_power
 from simulate.engine.statistics import Statistics
 from simulate.results.characteristics import Row, operating_characteristics
 from simulate.results.clusters import clustered_pairs
-from simulate.results.members import MemberShares, quantiles_given_truth, spread_of
+from simulate.results.members import (
+    MemberShares,
+    quantiles_given_truth,
+    share_of_truths_above,
+    spread_of,
+)
 from simulate.results.pairs import Figure
 from simulate.results.tally import tally
 from simulate.runner.execute import Block, simulate_block
@@ -183,21 +188,76 @@ def test_quantiles_of_power_are_those_of_its_distribution() -> None:
     assert spread > np.std(powers) + 0.015
 
 
-def test_correction_recovers_a_known_distribution_and_its_error() -> None:
+# The power given the truth: of members at random from a beta distribution, or of stratified
+# normal quantiles through a power function.
+
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+N_RUNS = 200
+
+
+def power_at(quantile: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Power of 88 events at a hazard ratio of 0.6 in the middle, lognormal by 0.25."""
+    log_ratios = math.log(0.6) + 0.25 * norm.ppf(1.0 - quantile)
+    return np.asarray(norm.cdf(-log_ratios * math.sqrt(88.0) / 2.0 - 1.96))
+
+
+def told_of_truths(
+    shape: tuple[float, float] | None, n_members: int, n_each: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Truth, estimates (N_RUNS, 7) and errors: deviation, quantiles, share with at least 0.8."""
     rng = np.random.default_rng(SEED)
-    n_members, n_each, truth = 1000, 20, beta(8.0, 3.0)
-    sds, quantiles, errors = [], [], []
-    for _ in range(100):
-        powers = truth.rvs(n_members, random_state=rng)
-        successes = rng.binomial(n_each, powers)
-        found = spread_of(MemberShares(successes, np.full(n_members, n_each)))
-        sds.append(found.sd.value)
-        errors.append(found.sd.mcse)
-        quantiles.append([e.value for e in quantiles_given_truth(found, (0.05, 0.5, 0.95))])
-    assert np.mean(sds) == pytest.approx(truth.std(), abs=4.0 * float(np.std(sds)) / 10.0)
-    assert np.mean(errors) == pytest.approx(np.std(sds, ddof=1), rel=0.3)
-    # Drawing towards the mean is linear, the posterior is not: right to 0.025.
-    assert np.mean(quantiles, axis=0) == pytest.approx(truth.ppf([0.05, 0.5, 0.95]), abs=0.025)
+    figures = []
+    for _ in range(N_RUNS):
+        strata = rng.permutation(n_members)
+        quantiles = rng.random(n_members) if shape else (strata + 0.5) / n_members
+        powers = beta.ppf(quantiles, *shape) if shape else power_at(quantiles)
+        shares = MemberShares(rng.binomial(n_each, powers), np.full(n_members, n_each))
+        found = spread_of(shares, [] if shape else [strata])
+        figures.append(
+            [found.sd, *quantiles_given_truth(found, LEVELS), share_of_truths_above(found, 0.8)]
+        )
+    fine = (np.arange(100_000) + 0.5) / 100_000
+    powers = beta.ppf(fine, *shape) if shape else power_at(fine)
+    truth = [np.std(powers), *np.quantile(powers, LEVELS), np.mean(powers >= 0.8)]
+    values, errors = (np.array([[e[k] for e in row] for row in figures]) for k in (0, 1))
+    return np.array(truth), values, errors
+
+
+@pytest.mark.parametrize(
+    ("shape", "n_members", "n_each", "off"),
+    [
+        ((8.0, 3.0), 1000, 20, 0.003),
+        ((8.0, 3.0), 400, 4, 0.015),
+        ((0.7, 0.5), 400, 10, 0.01),
+        ((3.0, 1.2), 100, 50, 0.01),
+        (None, 400, 10, 0.01),
+        (None, 300, 50, 0.003),
+    ],
+)
+def test_what_is_told_of_truths_is_right_and_so_are_its_errors(
+    shape: tuple[float, float] | None, n_members: int, n_each: int, off: float
+) -> None:
+    truth, values, errors = told_of_truths(shape, n_members, n_each)
+    spread = np.std(values, axis=0, ddof=1)
+    # Drawing towards the mean is linear, the posterior is not: right but for ``off``.
+    assert np.all(np.abs(values.mean(axis=0) - truth) < 4.0 * spread / math.sqrt(N_RUNS) + off)
+    stated = np.sqrt(np.mean(errors**2, axis=0))
+    # A standard deviation of 200 runs is right to 5%; where a power is all but 1, it has no spread.
+    ratio = stated[spread > 0.004] / spread[spread > 0.004]
+    assert np.all((ratio > 0.8) & (ratio < 1.35)), ratio
+    held = np.mean(np.abs(values - truth) < 1.96 * errors, axis=0)[spread > 0.004]
+    assert np.all(held > 0.85), held
+
+
+def test_truths_that_do_not_differ_have_a_deviation_within_its_error() -> None:
+    rng = np.random.default_rng(SEED)
+    deviations = [
+        spread_of(MemberShares(rng.binomial(20, 0.7, 200), np.full(200, 20))).sd for _ in range(200)
+    ]
+    # Of a normal variance about 0, cut off there, the root is as much spread as it says.
+    stated = math.sqrt(np.mean([d.mcse**2 for d in deviations]))
+    assert stated == pytest.approx(np.std([d.value for d in deviations]), rel=0.25)
+    assert np.mean([d.value == 0.0 for d in deviations]) > 0.3
 
 
 # The error over repeated runs
