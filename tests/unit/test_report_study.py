@@ -213,7 +213,7 @@ def test_without_an_effect_points_are_hollow_and_alpha_is_drawn(
     del tables["hypotheses"]["pfs"]["critical_values"]
     tables["hypotheses"]["pfs"]["alpha"] = 0.05
     (panel,) = drawn(simulate.study(tables, trials=50, workers=1), tmp_path / "alpha.png")
-    assert "one-sided alpha 0.05" in [text.get_text() for text in panel.texts]
+    assert "one-sided\nalpha 0.05" in [text.get_text() for text in panel.texts]
 
 
 def test_names_instead_of_numbers_stand_side_by_side(tmp_path: Path) -> None:
