@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from simulate.report.contents import rejection_name, with_error
+from simulate.report.contents import rejection_columns, rejection_name, with_error
 from simulate.report.tables import Column, print_rows, say
 from simulate.report.words import comparison_text, hypothesis_name, rule_text
 from simulate.results.estimates import Estimate
@@ -172,13 +172,20 @@ def _print_rows(lever: Lever, rows: Sequence[dict[str, Any]], console: Console) 
     closed = ["" if row["closed_form"] is None else f"{row['closed_form']:.4f}" for row in rows]
     short = [row["target_not_reached"] for row in rows]
     columns = [
-        Column(rejection_name(lever.scenario, lever.hypothesis), [_power(row) for row in rows]),
+        *rejection_columns(
+            rejection_names(lever, [row[key] for row in rows]), [_power(row) for row in rows]
+        ),
         Column("trials", [f"{row['n_trials']:,}" for row in rows]),
         Column("closed form", closed),
         Column("month of look, mean", [_month(row) for row in rows]),
         Column("without its events", [f"{s:.3f}" if any(short) else "" for s in short]),
     ]
     print_rows(console, [Column(heading, values)], [c for c in columns if any(c.cells)])
+
+
+def rejection_names(lever: Lever, values: Sequence[float]) -> list[str]:
+    """What the rejection probability is called at each value: power, or a type I error."""
+    return [rejection_name(lever.with_value(value), lever.hypothesis) for value in values]
 
 
 def _power(row: dict[str, Any]) -> str:
