@@ -27,7 +27,7 @@ MOST_LISTED = 10
 folder_argument = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 
 
-@click.command()
+@click.command(short_help="Tell what the run or study folder DIR holds and lacks.")
 @folder_argument
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
 @click.pass_context
@@ -78,7 +78,7 @@ def status(context: click.Context, folder: Path, as_json: bool) -> None:
     context.exit(1 if missing or strange else 0)
 
 
-@click.command()
+@click.command(short_help="Print the result in the run or study folder DIR.")
 @folder_argument
 @click.option(
     "--format",
@@ -166,7 +166,7 @@ def show(
     print_drawn(stderr, figure, looks)
 
 
-@click.command()
+@click.command(short_help="Check every file of the run folder DIR, some by simulation.")
 @folder_argument
 @click.option(
     "--blocks", type=WHOLE, default=5, help="How many blocks to simulate again; default: 5."

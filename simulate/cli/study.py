@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from simulate.studies.grid import Grid
 
 
-@click.command()
+@click.command(short_help="Simulate every cell of the study in FILE: one table.")
 @file_argument
 @click.option("--trials", type=WHOLE, help="Number of trials a cell, instead of the scenario's.")
 @click.option("--seed", type=WHOLE, help="Seed, instead of the scenario's.")

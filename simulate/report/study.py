@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from simulate.report.contents import FAILURES, counted_name, with_error
+from simulate.report.contents import FAILURES, counted_name, rejection_columns, with_error
 from simulate.report.tables import Column, print_rows, say
 from simulate.report.wording import months_text, number
 from simulate.report.words import arm_name, comparison_text, hypothesis_name, rule_text
@@ -156,10 +156,7 @@ def _columns(found: Study, hypothesis: str, cells: Sequence[CellResult]) -> Iter
     yield Column("trials", [f"{n:,}" * is_partial for n in trials])
     yield Column("true HR", ratios if len(set(ratios)) > 1 and not is_axis else [""] * len(cells))
     called = [rejection_text(cell.cell, hypothesis) for cell in cells]
-    is_one = len(set(called)) == 1
-    rejected = [with_error(cell.power(hypothesis)) for cell in cells]
-    yield Column(called[0] if is_one else "rejected", rejected)
-    yield Column("which is", [""] * len(cells) if is_one else called)
+    yield from rejection_columns(called, [with_error(cell.power(hypothesis)) for cell in cells])
     closed = [cell.twin(POWER, hypothesis) for cell in cells]
     yield Column(
         "closed form",
