@@ -6,6 +6,7 @@ from simulate.api.calibrate import calibrate, recover, trials_of_recovery, write
 from simulate.api.cohorts import Cohort, cohorts
 from simulate.api.curve import planned_curve, power_curve, trials_of_curve
 from simulate.api.inputs import Shard, check_shard, trials_to_do, with_simulation
+from simulate.api.load_study import grid_of, load_study
 from simulate.api.run import load_run, run, run_shard
 from simulate.api.size import size
 from simulate.api.study import planned_grid, study, study_shard, trials_of_study
@@ -26,10 +27,12 @@ __all__ = [
     "check_until",
     "cohorts",
     "expected_bytes",
+    "grid_of",
     "largest_mcse",
     "load_evidence",
     "load_run",
     "load_scenario",
+    "load_study",
     "planned_curve",
     "planned_grid",
     "power_curve",

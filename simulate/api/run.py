@@ -22,7 +22,7 @@ from simulate.api.inputs import (
 from simulate.api.until import MOST_TRIALS_UNTIL, run_until
 from simulate.errors import StoreError
 from simulate.results.result import Result
-from simulate.runner.execute import Progress
+from simulate.runner.execute import Block, Progress
 from simulate.runner.folder import RunFolder, open_folder
 from simulate.runner.workers import over_blocks
 from simulate.scenario.models import Scenario
@@ -197,11 +197,39 @@ def load_run(
             f"first with trials {missing[0].start:,} to {missing[0].stop - 1:,}; simulate run goes "
             "on with them" + (", simulate show --partial shows the others" if present else "")
         )
-    blocks = sorted(present)
     if missing:
-        trials = sum(block.stop - block.start for block in blocks)
+        trials = sum(block.stop - block.start for block in present)
         scenario = with_simulation(scenario, trials, None)
-    work = replace(work_on(scenario, folder), repairs=False)
-    done = over_blocks(work, blocks, workers=workers, progress=progress)
-    result = result_of(scenario, blocks, counted(done, Counts()))
+    result = read_run(folder, scenario, present, workers=workers, progress=progress)
     return replace(result, planned_trials=folder.manifest.trials) if missing else result
+
+
+def read_run(
+    folder: RunFolder,
+    scenario: Scenario,
+    files: dict[Block, Path],
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Work out the operating characteristics of blocks that are there.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        What the files must be of; they need not be in it.
+    scenario : Scenario
+        What judges them, with as many trials as they have.
+    files : dict of Block to Path
+        The blocks and their files.
+    workers, progress
+        As for `run`.
+
+    Raises
+    ------
+    StoreError
+        If a block is truncated, altered, or of another run.
+    """
+    work = replace(work_on(scenario, folder), present=files, repairs=False)
+    done = over_blocks(work, sorted(files), workers=workers, progress=progress)
+    return result_of(scenario, sorted(files), counted(done, Counts()))

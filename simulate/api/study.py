@@ -24,12 +24,12 @@ from simulate.api.inputs import (
 from simulate.api.run import run, run_shard
 from simulate.engine.statistics import Statistics
 from simulate.errors import Problem, ScenarioError
-from simulate.results.characteristics import Row
 from simulate.results.result import Result
 from simulate.runner.execute import Progress
 from simulate.runner.folder import start_folder
 from simulate.runner.manifest import SUMMARY
 from simulate.scenario.hashes import data_hash
+from simulate.studies.assemble import study_of
 from simulate.studies.folder import (
     StudyFolder,
     adopt_blocks,
@@ -39,8 +39,7 @@ from simulate.studies.folder import (
     write_table,
 )
 from simulate.studies.grid import MOST_CELLS, Cell, Grid, load_grid
-from simulate.studies.measures import difference_rows, horizon_rows
-from simulate.studies.result import CellResult, Study
+from simulate.studies.result import Study
 
 Source = str | os.PathLike[str] | Mapping[str, Any] | Grid
 
@@ -98,8 +97,8 @@ def study(
     counts = Counts() if counts is None else counts
     folder = None if out is None else _start(Path(out), grid, keep, counts)
     options: dict[str, Any] = {"workers": workers, "cluster": cluster, "keep": keep}
-    cells = _Cells(grid, folder, options, progress, counts).done()
-    found = Study(grid, tuple(cells[cell.name] for cell in grid.cells))
+    runs = _Runs(grid, folder, options, progress, counts)
+    found = study_of(grid, grid.cells, runs.result)
     if folder is not None:
         write_table(folder, found)
     return found
@@ -269,8 +268,8 @@ def _add(counts: Counts, of_cell: Counts, name: str) -> None:
     counts.changes += [f"{name}: {line}" for line in of_cell.changes]
 
 
-class _Cells:
-    """Runs cells one after the other, and keeps no more than what others still need."""
+class _Runs:
+    """Runs cells one after the other; what one has simulated, others with equal data do not."""
 
     def __init__(
         self,
@@ -280,7 +279,6 @@ class _Cells:
         progress: Progress | None,
         counts: Counts,
     ) -> None:
-        self.grid = grid
         self.folder = folder
         self.options = options
         self.progress = progress
@@ -289,34 +287,8 @@ class _Cells:
         self.n_left = Counter(data_hash(cell.scenario) for cell in grid.cells)
         self.sources = {} if folder is None else folder.sources()
         self.statistics: dict[str, Statistics] = {}
-        self.reference: Statistics | None = None
 
-    def done(self) -> dict[str, CellResult]:
-        """Results of all cells by their names."""
-        reference = self.grid.reference
-        # The reference goes first: all others are compared with it.
-        first = () if reference is None else (reference,)
-        others = (cell for cell in self.grid.cells if cell is not reference)
-        return {cell.name: self._one(cell) for cell in (*first, *others)}
-
-    def _one(self, cell: Cell) -> CellResult:
-        result = self._result(cell)
-        added: list[Row] = []
-        statistics = result.statistics
-        horizon = self.grid.study.horizon_months
-        if horizon is not None and statistics is not None:
-            added += horizon_rows(cell.scenario, statistics, horizon)
-        reference = self.grid.reference
-        if reference is not None and statistics is not None:
-            if cell is reference:
-                self.reference = statistics
-            elif self.reference is not None:
-                added += difference_rows(
-                    reference.scenario, self.reference, cell.scenario, statistics
-                )
-        return CellResult(cell, (*result.operating_characteristics, *added), result.twins)
-
-    def _result(self, cell: Cell) -> Result:
+    def result(self, cell: Cell) -> Result:
         """Result of a cell: judged again if its trials are there, else a run."""
         data = data_hash(cell.scenario)
         self.n_left[data] -= 1

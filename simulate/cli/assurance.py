@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".json", ".csv")
 
 
-@click.command()
+@click.command(short_help="Simulate the assurance of the trial in FILE, beside plug-ins.")
 @file_argument
 @click.option(
     "--discounts",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command()
+@click.command(short_help="Fit a patient model to the published figures in FILE.")
 @file_argument
 @click.option("--out", type=click.Path(), metavar="FILE", help="Default: FILE with .parquet.")
 @click.option("--seed", type=WHOLE, help="Seed, instead of the evidence's.")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@click.command()
+@click.command(short_help="Check FILE, and tell in words what it says.")
 @file_argument
 @set_option
 @click.option(

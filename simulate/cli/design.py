@@ -203,7 +203,7 @@ def _given(value: object) -> str:
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
-@design.command()
+@design.command(short_help="Events, power or hazard ratio of a log-rank test.")
 @click.option("--hazard-ratio", type=float, help="Experimental over control.")
 @power_option
 @click.option("--events", type=WHOLE, help="Events of both arms.")
@@ -219,7 +219,7 @@ def events(as_json: bool, **given: Any) -> None:
     _show(events_answer(**given), as_json)
 
 
-@design.command()
+@design.command(short_help="Patients, months of accrual or of follow-up for a power.")
 @power_option
 @hazard_options
 @entry_options
@@ -251,7 +251,7 @@ def size(
     _show(size_answer(power, Question(method, alpha, null_hazard_ratio), figures), as_json)
 
 
-@design.command()
+@design.command(short_help="Power of a log-rank test with patients that are given.")
 @patients_option
 @hazard_options
 @entry_options
@@ -295,7 +295,7 @@ def ahr(
     _show(ahr_answer(calendar_months, patients, figures), as_json)
 
 
-@design.command("nph-power")
+@design.command("nph-power", short_help="Power of several tests under any hazards, or patients.")
 @patients_option
 @power_option
 @hazard_options
@@ -416,7 +416,7 @@ rate_options = _options(
 )
 
 
-@design.command("single-arm")
+@design.command("single-arm", short_help="Patients of a single arm, exact binomial, or its power.")
 @rate_options
 @power_option
 @patients_option
@@ -430,7 +430,7 @@ def single_arm(as_json: bool, **given: Any) -> None:
     _show(single_arm_answer(**given), as_json)
 
 
-@design.command()
+@design.command(short_help="Two-stage designs of a single arm.")
 @rate_options
 @power_option
 @alpha_option

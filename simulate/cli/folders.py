@@ -1,4 +1,4 @@
-"""simulate status, show, verify, merge: what run folders hold."""
+"""simulate status, show, verify, merge: what run folders, and the first two what studies, hold."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from simulate.cli.common import (
     print_drawn,
     print_json,
 )
+from simulate.cli.study_folders import show_study, study_status
 from simulate.runner.files import size_in_words
 
 if TYPE_CHECKING:
@@ -26,18 +27,20 @@ MOST_LISTED = 10
 folder_argument = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 
 
-@click.command()
+@click.command(short_help="Tell what the run or study folder DIR holds and lacks.")
 @folder_argument
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
 @click.pass_context
 def status(context: click.Context, folder: Path, as_json: bool) -> None:
-    """Tell what the run folder DIR holds and what is missing.
+    """Tell what the run or study folder DIR holds and what is missing.
 
-    Looks at names only; simulate verify reads the files. Exit code 1 if anything is missing or does
-    not belong there.
+    Looks at names only; simulate verify reads the files. Of a study it tells so of each cell. Exit
+    code 1 if anything is missing or does not belong there.
     """
-    from simulate.runner.folder import open_folder
+    from simulate.runner.folder import has_study, open_folder
 
+    if has_study(folder):
+        context.exit(0 if study_status(folder, as_json=as_json) else 1)
     found = open_folder(folder)
     manifest, present, strange = found.manifest, found.present(), found.strange()
     missing = [block for block in found.planned() if block not in present]
@@ -75,7 +78,7 @@ def status(context: click.Context, folder: Path, as_json: bool) -> None:
     context.exit(1 if missing or strange else 0)
 
 
-@click.command()
+@click.command(short_help="Print the result in the run or study folder DIR.")
 @folder_argument
 @click.option(
     "--format",
@@ -93,6 +96,11 @@ def status(context: click.Context, folder: Path, as_json: bool) -> None:
     type=click.Path(),
     help="Draw months of looks and numbers of events into this PNG, SVG or PDF.",
 )
+@click.option(
+    "--tornado",
+    type=click.Path(),
+    help="Of a study: draw how far each axis alone moves the power into this PNG, SVG or PDF.",
+)
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
 def show(
     folder: Path,
@@ -102,17 +110,37 @@ def show(
     workers: int | None,
     figure: str | None,
     looks: str | None,
+    tornado: str | None,
     quiet: bool,
 ) -> None:
-    """Print the operating characteristics of the run folder DIR."""
+    """Print the operating characteristics of the run folder DIR, or the table of the study in it.
+
+    Nothing is simulated, and no scenario file is needed.
+    """
     from simulate import api
     from simulate.report import figure as drawing
     from simulate.report import looks_figure
     from simulate.report.pictures import check_path
     from simulate.report.progress import progress_of
-    from simulate.runner.folder import open_folder
+    from simulate.runner.folder import has_study, open_folder
 
-    check_pictures(figure=figure, looks=looks)
+    check_pictures(figure=figure, looks=looks, tornado=tornado)
+    form = "json" if as_json else form
+    if has_study(folder):
+        if looks is not None:
+            raise click.UsageError("--looks is for run folders: the cells of a study are such")
+        show_study(
+            folder,
+            form,
+            partial=partial,
+            workers=workers,
+            quiet=quiet,
+            figure=figure,
+            tornado=tornado,
+        )
+        return
+    if tornado is not None:
+        raise click.UsageError("--tornado is for study folders")
     if figure is not None:
         check_path(figure)
         drawing.check_drawable(open_folder(folder).manifest.to_scenario())
@@ -121,7 +149,7 @@ def show(
     stderr = open_console(stderr=True, quiet=quiet)
     with progress_of(open_folder(folder).manifest.trials, stderr) as progress:
         result = api.load_run(folder, partial=partial, workers=workers, progress=progress)
-    if as_json or form == "json":
+    if form == "json":
         print_json(result.to_json())
     elif form == "table":
         from simulate.report.text import print_result
@@ -138,7 +166,7 @@ def show(
     print_drawn(stderr, figure, looks)
 
 
-@click.command()
+@click.command(short_help="Check every file of the run folder DIR, some by simulation.")
 @folder_argument
 @click.option(
     "--blocks", type=WHOLE, default=5, help="How many blocks to simulate again; default: 5."

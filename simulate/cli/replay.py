@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@click.command()
+@click.command(short_help="Make one trial of FILE again, with its looks and patients.")
 @file_argument
 @click.option("--trial", type=WHOLE, required=True, help="Number of the trial, from 0.")
 @click.option("--seed", type=WHOLE, help="Seed, instead of the scenario's.")

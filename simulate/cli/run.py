@@ -58,7 +58,7 @@ class ShardNumber(click.ParamType["Shard"]):
         return shard
 
 
-@click.command()
+@click.command(short_help="Simulate the trial in FILE and print what comes out.")
 @file_argument
 @click.option("--trials", type=WHOLE, help="Number of trials, instead of the scenario's.")
 @click.option(

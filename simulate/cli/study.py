@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from simulate.studies.grid import Grid
 
 
-@click.command()
+@click.command(short_help="Simulate every cell of the study in FILE: one table.")
 @file_argument
 @click.option("--trials", type=WHOLE, help="Number of trials a cell, instead of the scenario's.")
 @click.option("--seed", type=WHOLE, help="Seed, instead of the scenario's.")
@@ -189,11 +189,16 @@ def _safe(grid: Grid, out: str | None) -> str:
 
 def _print_shard(folder: StudyFolder, shard: Shard, stdout: Console) -> None:
     """Say what a shard has done and what is missing in its folder."""
-    done, planned = folder.n_blocks()
+    from simulate.studies.contents import open_study
+
+    found = open_study(folder.path)
     stdout.print(f"shard {shard.number} of {shard.of} is done")
-    rest = f"{planned - done:,} of {planned:,} blocks are still missing in {folder.path}"
-    complete = "all blocks are there: the same command without --shard tells what is in them"
-    stdout.print(rest if planned > done else complete, soft_wrap=True)
+    missing = f"{found.n_missing:,} of {found.n_planned:,} blocks are still missing in"
+    complete = (
+        f"all blocks are there: simulate show {folder.path}, or the same command without --shard, "
+        "tells what is in them"
+    )
+    stdout.print(f"{missing} {folder.path}" if found.n_missing else complete, soft_wrap=True)
 
 
 def _print_end(

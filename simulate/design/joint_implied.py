@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.polynomial import legendre
@@ -176,16 +177,33 @@ def responders_times(
     left = math.sqrt(1.0 - b * b - on_other * on_other)
     weights = ndtr((ndtri(rate) - b * score - on_other * other) / left)
     weights = weights / weights.sum()
+    share_by = _share_responded(event, weights, response_time)
+    latest = event[np.isfinite(event)].max(initial=1.0)
+    return np.array([_where(share_by, share, latest) for share in quantiles])
+
+
+def _share_responded(
+    event: FloatArray, weights: FloatArray, response_time: Hazard
+) -> Callable[[float], float]:
+    """Share of the responders by a month: all whose event has come, G(month) / G(event) of others.
+
+    In order of the events, both are sums up to a place that is looked up.
+    """
     by_event = -np.expm1(-response_time.cumulative(event))
+    # Whose event comes before any response counts from the start.
+    months = np.where(by_event > 0.0, event, 0.0)
+    order = np.argsort(months)
+    months = months[order]
+    share, by_event = weights[order], np.where(by_event > 0.0, by_event, 1.0)[order]
+    come = np.append(0.0, np.cumsum(share))
+    to_come = np.append(np.cumsum((share / by_event)[::-1])[::-1], 0.0)
 
     def share_by(month: float) -> float:
         by_month = -math.expm1(-float(response_time.cumulative(month)))
-        early = by_month < by_event
-        ratio = np.where(early, by_month / np.where(early, by_event, 1.0), 1.0)
-        return float(weights @ np.where(event <= month, 1.0, ratio))
+        place = np.searchsorted(months, month, side="right")
+        return float(come[place] + by_month * to_come[place])
 
-    latest = event[np.isfinite(event)].max(initial=1.0)
-    return np.array([_where(share_by, share, latest) for share in quantiles])
+    return share_by
 
 
 def _where(share_by: Callable[[float], float], share: float, latest: float) -> float:
@@ -222,9 +240,18 @@ def _halving(end: float) -> FloatArray:
     return np.append(0.0, end * 2.0 ** -np.arange(float(_HALVINGS), -1.0, -1.0))
 
 
+@cache
+def _rule() -> tuple[FloatArray, FloatArray]:
+    """Gauss-Legendre nodes and weights on (-1, 1), the same arrays for every caller."""
+    nodes, weights = legendre.leggauss(_NODES)
+    for array in (nodes, weights):
+        array.flags.writeable = False
+    return nodes, weights
+
+
 def _gauss(edges: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Gauss-Legendre nodes and weights in the panels between edges, which need not be sorted."""
     ends = np.unique(np.asarray(edges, dtype=np.float64))
-    nodes, weights = legendre.leggauss(_NODES)
+    nodes, weights = _rule()
     half = 0.5 * np.diff(ends)[:, None]
     return (ends[:-1, None] + half * (nodes + 1.0)).ravel(), (half * weights).ravel()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from simulate.report.tables import Column
 from simulate.report.wording import number
@@ -191,6 +191,13 @@ def rejection_name(scenario: Scenario, hypothesis: str) -> str:
     if null_holds(scenario, hypothesis):
         return "type I error"
     return "power" if n_members(scenario) == 1 else "assurance"
+
+
+def rejection_columns(called: Sequence[str], figures: Sequence[str]) -> Iterator[Column]:
+    """Column of rejection probabilities, and one of what each is called where that differs."""
+    is_one = len(set(called)) == 1
+    yield Column(called[0] if is_one else "rejected", list(figures))
+    yield Column("which is", [""] * len(called) if is_one else list(called))
 
 
 def with_error(estimate: Estimate, digits: int = 4) -> str:

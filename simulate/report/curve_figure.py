@@ -9,10 +9,11 @@ import numpy as np
 
 from simulate.report.contents import rejection_name
 from simulate.report.pictures import picture
+from simulate.report.size import rejection_names
 from simulate.report.words import hypothesis_name
 from simulate.results.estimates import CONFIDENCE_Z, Estimate
 from simulate.studies.closed import closed_power
-from simulate.studies.curve import Curve, Point
+from simulate.studies.curve import Curve, Point, is_null
 from simulate.studies.in_words import value_text
 from simulate.studies.levers import Lever
 from simulate.studies.size import Size
@@ -26,6 +27,9 @@ N_LINE = 100
 # Points of fewer trials than this share of the most are drawn lightly.
 FEW = 0.2
 LIGHT = 0.35
+# Points are crossed where more than this share of the trials lack the events of the look; a closed
+# form stands where it is less.
+OFTEN = 0.01
 
 
 def draw_curve(found: Curve, path: str) -> None:
@@ -42,12 +46,15 @@ def draw_curve(found: Curve, path: str) -> None:
         x = [point.value for point in found.points]
         y, half = _bands(powers)
         axes.plot(x, y, "o-", color=COLOR, linewidth=1.4, markersize=4, label="simulated")
+        _draw_marks(found.lever, found.points, y, axes)
         axes.fill_between(x, y - half, y + half, color=COLOR, alpha=0.22, linewidth=0)
         _draw_closed(found.lever, x, axes)
         axes.set_ylim(0.0, 1.02)
 
+    called = set(rejection_names(found.lever, [point.value for point in found.points]))
+    name = called.pop() if len(called) == 1 else "probability of rejection"
     how = "every value a look at the same trials" if found.is_nested else "a run a value, one seed"
-    _save(found.lever, draw, f"band: pointwise 95% Monte Carlo intervals; {how}", path)
+    _save(found.lever, draw, name, f"band: pointwise 95% Monte Carlo intervals; {how}", path)
 
 
 def draw_size(found: Size, path: str) -> None:
@@ -68,6 +75,7 @@ def draw_size(found: Size, path: str) -> None:
             axes.errorbar(
                 point.value, power, yerr=error, fmt="o", color=COLOR, alpha=alpha, markersize=4
             )
+        _draw_marks(lever, points, y, axes)
         axes.plot([], [], "o", color=COLOR, label="simulated, with 95% intervals")
         if any(point.power.n_trials < FEW * most for point in points):
             axes.plot([], [], "o", color=COLOR, alpha=LIGHT, label="of far fewer trials")
@@ -78,7 +86,8 @@ def draw_size(found: Size, path: str) -> None:
         axes.axhline(found.goal.power, color="black", linestyle=":", linewidth=1)
         _draw_answer(found, axes)
 
-    _save(found.lever, draw, f"{found.n_trials:,} trials, of each value its own", path)
+    name = rejection_name(found.lever.scenario, found.lever.hypothesis)
+    _save(found.lever, draw, name, f"{found.n_trials:,} trials, of each value its own", path)
 
 
 def _near(found: Size) -> list[Point]:
@@ -95,6 +104,28 @@ def _bands(powers: Sequence[Estimate]) -> tuple[np.ndarray, np.ndarray]:
     """Powers, and half-widths of their 95% Monte Carlo intervals."""
     values = np.array([power.value for power in powers])
     return values, CONFIDENCE_Z * np.array([power.mcse for power in powers])
+
+
+def _draw_marks(lever: Lever, points: Sequence[Point], y: np.ndarray, axes: Axes) -> None:
+    """Mark points that are type I errors, and those whose look often lacks its events."""
+    null = [(p.value, v) for p, v in zip(points, y, strict=True) if is_null(lever, p.value)]
+    if null:
+        axes.plot(
+            *zip(*null, strict=True),
+            "o",
+            color=COLOR,
+            markerfacecolor="white",
+            markersize=5,
+            zorder=3,
+            label="type I error",
+        )
+    shares = [point.counts.short.estimate().value for point in points]
+    short = [(p.value, v) for p, v, s in zip(points, y, shares, strict=True) if s > OFTEN]
+    if short:
+        often = [f"{share:.0%}" for share in sorted(shares) if share > OFTEN]
+        share = " to ".join(dict.fromkeys((often[0], often[-1])))
+        label = f"without its events in {share} of the trials"
+        axes.plot(*zip(*short, strict=True), "x", color=ANSWER, markersize=7, zorder=4, label=label)
 
 
 def _draw_line(found: Size, x: np.ndarray, axes: Axes) -> None:
@@ -128,14 +159,14 @@ def _draw_answer(found: Size, axes: Axes) -> None:
     axes.plot([found.value], [found.goal.power], "D", color=ANSWER, markersize=6, label=label)
 
 
-def _save(lever: Lever, draw: Callable[[Axes], None], note: str, path: str) -> None:
+def _save(lever: Lever, draw: Callable[[Axes], None], name: str, note: str, path: str) -> None:
     """Draw into a file."""
     with picture(path, 6.8, 4.4) as figure:
         axes = figure.subplots()
         draw(axes)
         unit = f" ({lever.unit})" if lever.unit not in {"", lever.label} else ""
         axes.set_xlabel(f"{lever.label}{unit}\n{lever.paths[0]}")
-        axes.set_ylabel(rejection_name(lever.scenario, lever.hypothesis))
+        axes.set_ylabel(name)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, fontsize=8)
         axes.set_title(hypothesis_name(lever.scenario, lever.hypothesis), fontsize=9)

@@ -8,11 +8,12 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from simulate.report.contents import rejection_name, with_error
+from simulate.report.contents import rejection_columns, rejection_name, with_error
 from simulate.report.tables import Column, print_rows, say
 from simulate.report.words import comparison_text, hypothesis_name, rule_text
 from simulate.results.estimates import Estimate
 from simulate.scenario.resolve import n_members
+from simulate.studies.closed import closed_power, formula_size
 from simulate.studies.curve import Curve
 from simulate.studies.in_words import interval_text, value_text
 from simulate.studies.levers import Lever
@@ -53,15 +54,22 @@ def answer_in_words(found: Size) -> Iterator[str]:
         others = _with_it(found)
         if others:
             yield others
-    form = found.closed_form
-    methods = [row["closed_form_method"] for row in found.curve if row["closed_form_method"]]
-    if form is None and methods:
-        yield f"closed form: the power is not reached ({methods[0]})"
-    elif form is None:
-        yield "closed form: none for this test and look"
-    else:
-        yield f"closed form: {value_text(lever, form.value)} ({form.method})"
+    yield f"closed form: {_closed_in_words(found)}"
     yield f"{found.n_trials:,} trials in all, seed {found.seed}, of each value its own"
+
+
+def _closed_in_words(found: Size) -> str:
+    """What a closed form says of the answer, or why it says nothing."""
+    lever, form = found.lever, found.closed_form
+    if form is not None:
+        text = f"{value_text(lever, form.value)} ({form.method})"
+        comes = closed_power(lever, form.value) is not None
+        return text if comes else f"{text}, more than are sure to come in this trial"
+    by_formula = formula_size(lever, found.goal.power)
+    if by_formula is not None:
+        return f"none, its events are not sure to come ({by_formula.method})"
+    methods = [row["closed_form_method"] for row in found.curve if row["closed_form_method"]]
+    return f"the power is not reached ({methods[0]})" if methods else "none for this test and look"
 
 
 def _range(found: Size) -> str:
@@ -164,13 +172,20 @@ def _print_rows(lever: Lever, rows: Sequence[dict[str, Any]], console: Console) 
     closed = ["" if row["closed_form"] is None else f"{row['closed_form']:.4f}" for row in rows]
     short = [row["target_not_reached"] for row in rows]
     columns = [
-        Column(rejection_name(lever.scenario, lever.hypothesis), [_power(row) for row in rows]),
+        *rejection_columns(
+            rejection_names(lever, [row[key] for row in rows]), [_power(row) for row in rows]
+        ),
         Column("trials", [f"{row['n_trials']:,}" for row in rows]),
         Column("closed form", closed),
         Column("month of look, mean", [_month(row) for row in rows]),
         Column("without its events", [f"{s:.3f}" if any(short) else "" for s in short]),
     ]
     print_rows(console, [Column(heading, values)], [c for c in columns if any(c.cells)])
+
+
+def rejection_names(lever: Lever, values: Sequence[float]) -> list[str]:
+    """What the rejection probability is called at each value: power, or a type I error."""
+    return [rejection_name(lever.with_value(value), lever.hypothesis) for value in values]
 
 
 def _power(row: dict[str, Any]) -> str:

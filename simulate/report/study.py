@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from simulate.report.contents import FAILURES, counted_name, with_error
+from simulate.report.contents import FAILURES, counted_name, rejection_columns, with_error
 from simulate.report.tables import Column, print_rows, say
 from simulate.report.wording import months_text, number
 from simulate.report.words import arm_name, comparison_text, hypothesis_name, rule_text
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 POWER = "rejection_probability"
+MOST_LISTED = 5
 
 
 def print_study(found: Study, console: Console) -> None:
@@ -37,6 +38,8 @@ def print_study(found: Study, console: Console) -> None:
         f"{simulation.trials:,} simulated trials a cell, seed {simulation.seed}, with the same "
         "patients",
     )
+    for line in _what_is_missing(found):
+        say(console, line, "bold red")
     say(console, "Monte Carlo standard errors in brackets")
     for name in found.grid.scenario.hypotheses:
         cells = [cell for cell in found.cells if name in cell.scenario.hypotheses]
@@ -109,6 +112,19 @@ def _what_stays(grid: Grid, name: str, axis: Axis) -> str:
     return f"the hazard ratio of {' and '.join(relative)} stays: its median changes"
 
 
+def _what_is_missing(found: Study) -> Iterator[str]:
+    """Say of a folder that was read in part how many trials are missing, and which cells."""
+    if not found.n_missing:
+        return
+    planned = len(found.grid.cells) * found.grid.scenario.simulation.trials
+    yield f"partial: {found.n_missing:,} of {planned:,} planned trials are missing"
+    there = {cell.cell.name for cell in found.cells}
+    left_out = [cell.name for cell in found.grid.cells if cell.name not in there]
+    if left_out:
+        listed = "; ".join(left_out[:MOST_LISTED]) + "; …" * (len(left_out) > MOST_LISTED)
+        yield f"{len(left_out):,} cells have no trials yet and are left out: {listed}"
+
+
 def _print_hypothesis(
     found: Study, hypothesis: str, cells: Sequence[CellResult], console: Console
 ) -> None:
@@ -135,12 +151,12 @@ def _columns(found: Study, hypothesis: str, cells: Sequence[CellResult]) -> Iter
     ratios = [_true_ratio(cell.scenario, hypothesis) for cell in cells]
     axes = found.grid.study.axes
     is_axis = any([value_text(c.cell.values[name]) for c in cells] == ratios for name in axes)
+    trials = [cell.scenario.simulation.trials for cell in cells]
+    is_partial = any(n != found.grid.scenario.simulation.trials for n in trials)
+    yield Column("trials", [f"{n:,}" * is_partial for n in trials])
     yield Column("true HR", ratios if len(set(ratios)) > 1 and not is_axis else [""] * len(cells))
     called = [rejection_text(cell.cell, hypothesis) for cell in cells]
-    is_one = len(set(called)) == 1
-    rejected = [with_error(cell.power(hypothesis)) for cell in cells]
-    yield Column(called[0] if is_one else "rejected", rejected)
-    yield Column("which is", [""] * len(cells) if is_one else called)
+    yield from rejection_columns(called, [with_error(cell.power(hypothesis)) for cell in cells])
     closed = [cell.twin(POWER, hypothesis) for cell in cells]
     yield Column(
         "closed form",

@@ -160,11 +160,11 @@ class RunFolder:
                 continue  # not ours: a user's own file stays
             if block.start in starts and self._is_ours(file):
                 file.unlink(missing_ok=True)
-            elif not self._is_partial(block) or not self._is_ours(file):
+            elif not self.is_partial(block) or not self._is_ours(file):
                 aside.append(self.set_aside(file))
         return aside
 
-    def _is_partial(self, block: Block) -> bool:
+    def is_partial(self, block: Block) -> bool:
         """Whether it was the last block when fewer trials were planned."""
         size = self.manifest.block_trials
         return block.start % size == 0 and block.start < block.stop < block.start + size
@@ -213,7 +213,7 @@ def open_folder(path: Path) -> RunFolder:
     try:
         data = (path / MANIFEST).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        if (path / STUDY_MANIFEST).exists():
+        if has_study(path):
             remedy = f"each of its cells, in {path / STUDY_CELLS}, has a run folder"
             raise RefusedError(f"{path}: is the folder of a study; {remedy}") from None
         raise RefusedError(f"{path}: is no run folder: it has no {MANIFEST}") from None
@@ -295,6 +295,20 @@ def has_manifest(path: Path) -> bool:
         return (path / MANIFEST).exists()
     except OSError as error:
         raise unwritable(path, error) from None
+
+
+def has_study(path: Path) -> bool:
+    """Whether the folder at ``path`` is that of a study, and no run folder itself.
+
+    Raises
+    ------
+    StoreError
+        If that cannot be told.
+    """
+    try:
+        return (path / STUDY_MANIFEST).exists() and not (path / MANIFEST).exists()
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _make(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
@@ -53,8 +54,11 @@ def read_pieces(reading: Reading, model: type[Table]) -> dict[str, Any]:
     pieces: dict[str, Any] = {}
     for name, field in model.model_fields.items():
         if name in data:
-            read = _entries if get_origin(field.annotation) is dict else _piece
-            pieces[name] = read(reading, (name,), field, data[name])
+            adapter = _adapter(model, name)
+            if get_origin(field.annotation) is dict:
+                pieces[name] = _entries(reading, (name,), field, adapter, data[name])
+            else:
+                pieces[name] = _validated(reading, (name,), adapter, data[name])
         elif field.is_required():
             rule = f"required {'table' if _is_table(field) else 'key'} is missing"
             reading.add(Finding((name,), rule, remedy=_explanation(field)))
@@ -69,11 +73,19 @@ def _is_table(field: FieldInfo) -> bool:
     return get_origin(kind) is dict or (isinstance(kind, type) and issubclass(kind, Table))
 
 
-def _piece(reading: Reading, path: Path, field: FieldInfo, value: Any) -> Any:
-    return _validated(reading, path, Annotated[field.annotation, field], value)
+@cache
+def _adapter(model: type[Table], name: str) -> TypeAdapter[Any]:
+    """Make what validates a field, or each of its entries; it takes longer than to validate."""
+    field = model.model_fields[name]
+    kind: Any = Annotated[field.annotation, field]
+    if get_origin(field.annotation) is dict:
+        _, kind = get_args(field.annotation)
+    return TypeAdapter(kind)
 
 
-def _entries(reading: Reading, path: Path, field: FieldInfo, value: Any) -> Any:
+def _entries(
+    reading: Reading, path: Path, field: FieldInfo, adapter: TypeAdapter[Any], value: Any
+) -> Any:
     """Read a table of named entries, each on its own."""
     if not isinstance(value, dict):
         reading.add(Finding(path, "must be a table"))
@@ -88,19 +100,18 @@ def _entries(reading: Reading, path: Path, field: FieldInfo, value: Any) -> Any:
             rule = f"must have at most {_entry_count(most)}"
             reading.add(Finding(path, rule, str(len(value))))
             return None
-    _, entry_type = get_args(field.annotation)
     entries = {}
     for name, entry in value.items():
         if not is_name(name):
             reading.add(Finding((*path, name), NAME_RULE, f"'{name}'"))
-        entries[name] = _validated(reading, (*path, name), entry_type, entry)
+        entries[name] = _validated(reading, (*path, name), adapter, entry)
     return entries
 
 
-def _validated(reading: Reading, path: Path, kind: Any, value: Any) -> Any:
+def _validated(reading: Reading, path: Path, adapter: TypeAdapter[Any], value: Any) -> Any:
     """Validate one piece; None, and findings, if it is broken."""
     try:
-        return TypeAdapter(kind).validate_python(value, strict=True, context=reading)
+        return adapter.validate_python(value, strict=True, context=reading)
     except ValidationError as error:
         for item in error.errors(include_url=False):
             # An array of broken elements is counted short of them; it is not short.

@@ -10,7 +10,7 @@ from simulate.design.one_proportion import single_arm
 from simulate.design.schoenfeld import schoenfeld_power
 from simulate.design.two_proportions import ProportionMethod, two_proportions_test
 from simulate.results.closed_forms import closed_form_power
-from simulate.results.twins import SCHOENFELD
+from simulate.results.twins import SCHOENFELD, has_closed_forms
 from simulate.scenario.binary_tests import ExactBinomialTest, ProportionsTest
 from simulate.scenario.comparisons import constant_log_hazard_ratio, critical_values
 from simulate.scenario.effects import arm_rate
@@ -18,7 +18,7 @@ from simulate.scenario.hypotheses import Hypothesis
 from simulate.scenario.looks import EventTrigger, FollowUpTrigger
 from simulate.scenario.models import Scenario
 from simulate.scenario.survival_tests import LogrankTest
-from simulate.studies.levers import Lever
+from simulate.studies.levers import EVENTS, Lever
 
 FARRINGTON_MANNING = "Farrington and Manning 1990"
 UNPOOLED = "difference of two proportions, unpooled"
@@ -44,18 +44,16 @@ class ClosedForm(NamedTuple):
 
 
 def closed_power(lever: Lever, value: float) -> ClosedForm | None:
-    """Power at a value by a closed form; None where there is none."""
+    """Power at a value by a closed form; None where there is none.
+
+    Of a log-rank test there is one where a run has one beside its power: not where its events may
+    well not come, say.
+    """
     scenario, name = lever.with_value(value), lever.hypothesis
-    chosen = scenario.hypotheses[name]
-    if isinstance(chosen.test, LogrankTest):
-        power = _at_events(scenario, name)
-        if power is None:
-            by_look = closed_form_power(scenario, name)
-            power = None if by_look is None else by_look[-1]
-        return None if power is None else ClosedForm(power, SCHOENFELD)
-    if isinstance(chosen.test, ExactBinomialTest | ProportionsTest):
-        return _of_rates(scenario, name)
-    return None
+    if isinstance(scenario.hypotheses[name].test, LogrankTest):
+        power = closed_form_power(scenario, name) if has_closed_forms(scenario) else None
+        return None if power is None else ClosedForm(power[-1], SCHOENFELD)
+    return _formula(lever, value)
 
 
 def closed_size(lever: Lever, power: float) -> ClosedForm | None:
@@ -73,24 +71,64 @@ def closed_size(lever: Lever, power: float) -> ClosedForm | None:
     ClosedForm or None
         Whole values are rounded to the power's side; of an exact test, whose power does not rise
         with every patient, the smallest. None where there is no closed form, or its power is not
-        reached.
+        reached. Over events it is told whether or not the trial has so many; else only where
+        `closed_power` has a power at the value.
     """
+    found = formula_size(lever, power)
+    if found is None or lever.over == EVENTS or closed_power(lever, found.value) is not None:
+        return found
+    return _first(lever, power, closed_power)
 
-    def reaches(value: float) -> bool:
-        found = closed_power(lever, value)
-        return found is not None and found.value >= power
 
+def formula_size(lever: Lever, power: float) -> ClosedForm | None:
+    """First value at which a formula has a power, whether or not a trial has so many events.
+
+    A search begins there; what is told is the `closed_size`.
+    """
     if isinstance(lever.scenario.hypotheses[lever.hypothesis].test, ExactBinomialTest):
         low, high = lever.searched
         whole = range(int(low), int(high) + 1) if lever.is_whole else range(0)
+        reaches = _reaches(lever, power, _formula)
         first = next((float(value) for value in whole if reaches(value)), None)
         return None if first is None else ClosedForm(first, EXACT_BINOMIAL)
+    return _first(lever, power, _formula)
+
+
+Form = Callable[[Lever, float], ClosedForm | None]
+
+
+def _reaches(lever: Lever, power: float, form: Form) -> Callable[[float], bool]:
+    def reaches(value: float) -> bool:
+        found = form(lever, value)
+        return found is not None and found.value >= power
+
+    return reaches
+
+
+def _first(lever: Lever, power: float, form: Form) -> ClosedForm | None:
+    """First value with the power, of a power that rises from one end of the lever to the other."""
     low, high = lever.widest
     weak, strong = (low, high) if lever.rises else (high, low)
-    at_most = closed_power(lever, strong)
+    at_most = form(lever, strong)
     if at_most is None or at_most.value < power:
         return None
+    reaches = _reaches(lever, power, form)
     return ClosedForm(float(_halved(lever, reaches, weak, strong)), at_most.method)
+
+
+def _formula(lever: Lever, value: float) -> ClosedForm | None:
+    """Power at a value by a formula, of a single look at its own events by their number alone."""
+    scenario, name = lever.with_value(value), lever.hypothesis
+    chosen = scenario.hypotheses[name]
+    if isinstance(chosen.test, LogrankTest):
+        power = _at_events(scenario, name)
+        if power is None:
+            by_look = closed_form_power(scenario, name)
+            power = None if by_look is None else by_look[-1]
+        return None if power is None else ClosedForm(power, SCHOENFELD)
+    if isinstance(chosen.test, ExactBinomialTest | ProportionsTest):
+        return _of_rates(scenario, name)
+    return None
 
 
 def _halved(lever: Lever, reaches: Callable[[float], bool], weak: float, strong: float) -> float:

@@ -15,6 +15,7 @@ from simulate.results.plain import or_null
 from simulate.results.result import PACKAGES
 from simulate.runner.pack.members import member_strata
 from simulate.scenario.comparisons import critical_values
+from simulate.scenario.effects import null_holds
 from simulate.scenario.hashes import data_hash, design_hash
 from simulate.scenario.looks import Analysis
 from simulate.scenario.models import Scenario, Stopping
@@ -145,6 +146,7 @@ def curve_rows(
         rows.append(
             {
                 lever.over.replace("-", "_"): int(point.value) if lever.is_whole else point.value,
+                "null_holds": is_null(lever, point.value),
                 "power": power.value,
                 "mcse": or_null(power.mcse),
                 "n_trials": power.n_trials,
@@ -156,6 +158,11 @@ def curve_rows(
             }
         )
     return rows
+
+
+def is_null(lever: Lever, value: float) -> bool | None:
+    """Whether the hypothesis is null at a value: its power is a type I error; None if not known."""
+    return null_holds(lever.with_value(value), lever.hypothesis)
 
 
 def can_be_nested(lever: Lever) -> bool:

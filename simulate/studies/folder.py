@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import hashlib
 import io
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,17 +30,22 @@ from simulate.runner.folder import (
     unwritable,
 )
 from simulate.runner.manifest import Manifest, new_manifest
-from simulate.scenario.hashes import data_hash, design_hash
 from simulate.scenario.study import COLUMNS
-from simulate.studies.grid import Cell, Grid
+from simulate.studies.contents import cell_folders
+from simulate.studies.grid import Grid
+from simulate.studies.manifest import (
+    FORMAT,
+    StudyManifest,
+    new_study_manifest,
+    read_study_manifest,
+)
 from simulate.studies.result import Study
 
-FORMAT = "simulate-study-folder"
-FORMAT_VERSION = 1
+# Of the table, which is not that of the manifest.
+TABLE_VERSION = 1
 CSV = "study.csv"
 PARQUET = "study.parquet"
 MOST_LISTED = 5
-REJECTED = ".rejected"
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class StudyFolder:
 
     def strays(self) -> list[str]:
         """Names of folders of cells that are none of this study (any more); they stay."""
-        return [name for name in self._names() if name not in self.manifests]
+        return [name for name in cell_folders(self.path) if name not in self.manifests]
 
     def sources(self) -> dict[str, list[Path]]:
         """By data hash of the cells, where their blocks may be: in their folders and in strays."""
@@ -98,16 +101,6 @@ class StudyFolder:
                 if same == (manifest.header, manifest.block_trials, manifest.packages):
                     found.append(folder)
         return found
-
-    def _names(self) -> list[str]:
-        cells = self.path / CELLS
-        if not cells.is_dir():
-            return []
-        return sorted(
-            folder.name
-            for folder in cells.iterdir()
-            if folder.is_dir() and not folder.name.endswith(REJECTED)
-        )
 
 
 def study_folder(path: Path, grid: Grid, keep: str) -> StudyFolder:
@@ -163,21 +156,21 @@ def start_study(folder: StudyFolder, grid: Grid, keep: str) -> list[str]:
         If it cannot be written.
     """
     path = folder.path
-    manifest = _manifest(grid, keep)
+    wanted = new_study_manifest(grid, keep)
     changes = []
     try:
         (path / CELLS).mkdir(parents=True, exist_ok=True)
         with locked(path):
             file = path / MANIFEST
-            if file.exists() and file.read_bytes() != manifest:
-                changes.append(
-                    "another study than before (axes, trials, title): a table of its own"
-                )
-            if not file.exists() or changes:
-                # A table of the study before would be taken for that of this one.
-                for table in (CSV, PARQUET):
-                    (path / table).unlink(missing_ok=True)
-                write_whole(file, manifest)
+            there = file.read_bytes() if file.exists() else None
+            if there != wanted.to_bytes():
+                kept, changed = _what_changes(there, wanted)
+                changes += changed
+                if not kept:
+                    # A table of the study before would be taken for that of this one.
+                    for table in (CSV, PARQUET):
+                        (path / table).unlink(missing_ok=True)
+                write_whole(file, wanted.to_bytes())
     except OSError as error:
         raise unwritable(path, error) from None
     if strays := folder.strays():
@@ -187,6 +180,22 @@ def start_study(folder: StudyFolder, grid: Grid, keep: str) -> list[str]:
             f"its table: {listed}"
         )
     return changes
+
+
+def _what_changes(there: bytes | None, wanted: StudyManifest) -> tuple[bool, list[str]]:
+    """Whether the table of a folder stays that of the study, and what to tell of its manifest."""
+    if there is None:
+        return False, []
+    try:
+        known = read_study_manifest(there)
+    except StoreError:
+        return False, [f"{MANIFEST} was truncated or altered, and is written anew"]
+    if known.is_only_older(wanted):
+        return True, [
+            f"{MANIFEST} had format version {known.format_version}: it now holds the scenarios, "
+            "which simulate show needs"
+        ]
+    return False, ["another study than before (axes, trials, texts): a table of its own"]
 
 
 def _refuse_foreign(path: Path) -> None:
@@ -209,6 +218,20 @@ def _refuse_foreign(path: Path) -> None:
             f"{path}: is not empty and no study folder (it holds {others[0]}); give another --out, "
             "or an empty folder"
         )
+    if is_study:
+        _refuse_newer(path / MANIFEST)
+
+
+def _refuse_newer(file: Path) -> None:
+    """Refuse a manifest of a newer format; one that is damaged is written anew."""
+    try:
+        read_study_manifest(file.read_bytes())
+    except RefusedError as error:
+        raise RefusedError(f"{file}: {error}; give another --out") from None
+    except StoreError:
+        pass
+    except OSError as error:
+        raise unwritable(file, error) from None
 
 
 def adopt_blocks(folder: RunFolder, donors: Sequence[RunFolder]) -> int:
@@ -290,7 +313,7 @@ def table_parquet(study: Study) -> bytes:
         if kinds[name] == pa.string():
             values = [None if value is None else _text(value) for value in values]
         columns[name] = pa.array(values, type=kinds[name], from_pandas=True)
-    header = {"format": FORMAT, "format_version": FORMAT_VERSION}
+    header = {"format": FORMAT, "format_version": TABLE_VERSION}
     return encode_table(pa.table(columns), header)
 
 
@@ -304,36 +327,3 @@ def _kind(levels: Sequence[Any]) -> Any:
     if kinds == {int}:
         return pa.int64()
     return pa.float64() if kinds <= {int, float} else pa.string()
-
-
-def _manifest(grid: Grid, keep: str) -> bytes:
-    """Manifest of a study: its cells and what they are of; with its own SHA-256, no clock."""
-    simulation = grid.scenario.simulation
-    content: dict[str, Any] = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "title": grid.scenario.title,
-        "seed": simulation.seed,
-        "trials": simulation.trials,
-        "keep": keep,
-        "study": grid.study.model_dump(mode="json", exclude_none=True),
-        "n_skipped": grid.n_skipped,
-        "held_medians": grid.held_medians,
-        "cells": [_cell(cell) for cell in grid.cells],
-    }
-    content["sha256"] = hashlib.sha256(_json(content)).hexdigest()
-    return _json(content)
-
-
-def _cell(cell: Cell) -> dict[str, Any]:
-    return {
-        "name": cell.name,
-        "values": cell.values,
-        "settings": cell.settings,
-        "data_hash": data_hash(cell.scenario),
-        "design_hash": design_hash(cell.scenario),
-    }
-
-
-def _json(content: dict[str, Any]) -> bytes:
-    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()

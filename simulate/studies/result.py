@@ -85,11 +85,17 @@ class Study:
     grid : Grid
         Its scenario, axes and cells, with the trials and the seed that were used.
     cells : tuple of CellResult
-        In the order of the grid.
+        In the order of the grid; of a folder that was read in part, those that have any trials.
     """
 
     grid: Grid
     cells: tuple[CellResult, ...]
+
+    @property
+    def n_missing(self) -> int:
+        """Planned trials of all cells that are missing: none, unless a folder was read in part."""
+        planned = len(self.grid.cells) * self.grid.scenario.simulation.trials
+        return planned - sum(cell.scenario.simulation.trials for cell in self.cells)
 
     @property
     def columns(self) -> list[str]:
@@ -188,4 +194,5 @@ def _plain_cell(cell: Cell) -> dict[str, Any]:
         "data_hash": data_hash(cell.scenario),
         "design_hash": design_hash(cell.scenario),
         "null_holds": cell.null_holds,
+        "trials": cell.scenario.simulation.trials,
     }

@@ -26,7 +26,7 @@ from simulate.studies.in_words import (
     value_text,
     why_not,
 )
-from simulate.studies.levers import PROPORTIONAL_REACH, Lever
+from simulate.studies.levers import EVENTS, PROPORTIONAL_REACH, Lever
 from simulate.studies.points import PILOT_TRIALS, SURE, Found, Goal, Interval, Points
 from simulate.studies.scale import Scale, isotonic
 
@@ -41,8 +41,11 @@ STEP = 0.15
 # Each round has at least this share of the trials so far, and at most so many times as many.
 LEAST_GROWTH = 0.5
 MOST_GROWTH = 3.0
-# Share of the slope that a test statistic proportional to the coordinate would have.
-LEVEL_SLOPE = 0.5
+# Share of the slope that a test statistic proportional to the coordinate would have, from which on
+# a slope, with one standard error more, is not too flat for a line.
+LEVEL_SLOPE = 0.75
+# Share of the trials without their events from which on one more that is planned hardly counts.
+MOST_SHORT = 0.25
 # Share of the way to an end at a step, where no approximation tells how far to go, and share of the
 # range from which on the end itself is next.
 STRIDE = 0.3
@@ -373,14 +376,25 @@ class _Search:
 
         On a scale on which the mean of the test statistic is proportional to the coordinate, the
         slope is known: it leads from alpha at 0 to the power. On others it must be sure that the
-        line rises at all.
+        line rises at all. Nor is there a line where events are planned that many trials never have.
         """
-        if line.slope < SURE * math.sqrt(float(line.covariance[1, 1])):
+        error = math.sqrt(float(line.covariance[1, 1]))
+        if line.slope < SURE * error:
+            return True
+        if self._share_short(self._of_line(line)) > MOST_SHORT:
             return True
         place = line.place_of(self.goal.probit)
         wanted = self.goal.probit - self.at_none
         is_proportional = self.lever.is_proportional or self.scale.is_measured
-        return is_proportional and line.slope * place < LEVEL_SLOPE * wanted
+        return is_proportional and (line.slope + error) * place < LEVEL_SLOPE * wanted
+
+    def _share_short(self, own: float) -> float:
+        """Share of the trials whose final look never has its events, about a coordinate."""
+        if self.lever.over != EVENTS:
+            return 0.0
+        points = sorted(self.points.in_order(), key=self._place)
+        shares = [point.counts.short.estimate().value for point in points]
+        return float(np.interp(own, [self._place(point) for point in points], shares))
 
     def _isotonic_place(self) -> float:
         """Place where powers that only rise reach the target: pooled where they fall by chance.

@@ -55,8 +55,8 @@ def test_json_is_the_same_for_any_number_of_workers() -> None:
     # Small trials: four blocks at least, so that workers are started.
     small = ("--set", "accrual.patients=8", "--set", "analyses.final.trigger.events=4")
     arguments = ("run", BASE, "--trials", "80000", "--json", "--quiet", *small)
-    one = simulate_apart(*arguments, "--workers", "1")
-    two = simulate_apart(*arguments, "--workers", "2")
+    one = simulate(*arguments, "--workers", "1")
+    two = simulate(*arguments, "--workers", "2")
     assert one.returncode == two.returncode == 0
     assert one.stdout == two.stdout
 
@@ -146,11 +146,18 @@ def test_bare_command_prints_help() -> None:
 def test_bad_input_gets_a_clear_line_and_exit_code_2(
     arguments: tuple[str, ...], words: str
 ) -> None:
-    done = simulate_apart(*arguments)
+    done = simulate(*arguments)
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_a_wrong_command_line_ends_alike_in_a_process_of_its_own() -> None:
+    apart, here = simulate_apart("run", BASE, "--fast"), simulate("run", BASE, "--fast")
+    assert apart.returncode == here.returncode == 2
+    assert apart.stderr == here.stderr
+    assert apart.stdout == here.stdout == ""
 
 
 def test_all_errors_of_a_file_are_reported_each_with_its_line(tmp_path: Path) -> None:

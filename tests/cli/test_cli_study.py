@@ -78,7 +78,9 @@ def test_a_table_a_folder_and_a_picture(file: Path, tmp_path: Path) -> None:
     shown = simulate("show", str(out / "cells" / "ratio=1,accrual=2"), "--quiet")
     assert "Cells [ratio=1,accrual=2]" in shown.stdout
     assert "pfs: type I error" in shown.stdout
-    refused = simulate("show", str(out))
+    of_all = simulate("show", str(out))
+    assert (of_all.returncode, of_all.stdout) == (0, done.stdout)
+    refused = simulate("verify", str(out))
     assert refused.returncode == 2
     assert "is the folder of a study; each of its cells, in" in refused.stderr
 
@@ -111,7 +113,9 @@ def test_shards_and_then_the_table(file: Path, tmp_path: Path) -> None:
     assert first.returncode == 0, first.stderr
     assert "shard 1 of 2 is done\n2 of 4 blocks are still missing in" in first.stdout
     second = run(file, "--out", out, "--shard", "2/2")
-    assert "all blocks are there: the same command without --shard" in second.stdout
+    assert (
+        f"all blocks are there: simulate show {out}, or the same command without" in second.stdout
+    )
     whole = run(file, "--out", out)
     assert "0 blocks simulated, 4 were there" in whole.stderr
 

@@ -15,8 +15,7 @@ from twins.scenario_tables import Table, dropping_out, exponential, responding
 from simulate.engine.arrays import Patients
 from simulate.engine.codes import EVENT
 from simulate.engine.plan import Plan
-from simulate.engine.trial import make_patients
-from simulate.engine.workspace import new_workspace
+from simulate.runner.cohorts import made_cohorts
 from simulate.runner.pack import endpoint_numbers, pack
 from simulate.scenario.endpoints import PFS
 from simulate.scenario.models import Scenario
@@ -72,9 +71,7 @@ def with_endpoints(added: tuple[str, ...], correlated: bool) -> Scenario:
 
 
 def patients_of(plan: Plan, seed: int, trial: int) -> Patients:
-    workspace = new_workspace(plan)
-    make_patients(plan, np.uint64(seed), np.uint64(trial), workspace)
-    return workspace.patients
+    return next(made_cohorts(plan, seed, trial, trial + 1)).patients
 
 
 def months_of(scenario: Scenario, patients: Patients, endpoint: str) -> NDArray[np.float64]:

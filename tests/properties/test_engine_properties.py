@@ -17,8 +17,7 @@ from simulate.engine.arrays import Patients
 from simulate.engine.codes import ESTIMATE_OF_SHARE_EVENT_FREE
 from simulate.engine.plan import Plan
 from simulate.engine.statistics import Statistics
-from simulate.engine.trial import make_patients
-from simulate.engine.workspace import new_workspace
+from simulate.runner.cohorts import made_cohorts
 from simulate.runner.execute import Block, simulate_block
 from simulate.runner.pack import pack
 from simulate.scenario.comparisons import planned_comparisons
@@ -55,9 +54,7 @@ def run(plan: Plan, start: int, stop: int, seed: int = SEED) -> Statistics:
 
 
 def patients_of(plan: Plan, seed: int, trial: int) -> Patients:
-    workspace = new_workspace(plan)
-    make_patients(plan, np.uint64(seed), np.uint64(trial), workspace)
-    return workspace.patients
+    return next(made_cohorts(plan, seed, trial, trial + 1)).patients
 
 
 def with_patients(name: str, n: int, accrual: dict[str, Any]) -> Scenario:

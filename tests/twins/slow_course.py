@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import log_ndtr, ndtr, ndtri
 from twins.slow_assessments import Place, slow_control, slow_observe, slow_reading
 from twins.slow_random import wide_uniform, word_uniform, words_at
 
@@ -117,7 +117,7 @@ def course_of(
         words = words_at(scenario.simulation.seed, number, trial, purpose, draw)
         return wide_uniform(words[0], words[1])
 
-    own = [float(norm.ppf(uniform(purpose))) for purpose in ("core", "death", "response")]
+    own = [float(ndtri(uniform(purpose))) for purpose in ("core", "death", "response")]
     _, death_score, response_score = (float(score) for score in model.factor @ own)
     events = {}
     first = progression = death = math.inf
@@ -125,20 +125,20 @@ def course_of(
         first = time_at(model.first[arm][stratum], -math.log(uniform("core")))
     if model.deaths:
         # The logarithm of the normal distribution function, rather than of what it is rounded to.
-        death = time_at(model.deaths[arm][stratum], -float(norm.logcdf(death_score)))
+        death = time_at(model.deaths[arm][stratum], -float(log_ndtr(death_score)))
         progression, first = first, min(first, death)
         events[OS] = death
     events.update(dict.fromkeys([name for name in (PFS, OS) if name in model.endpoints][:1], first))
     if RESPONSE in model.endpoints:
-        responds = norm.cdf(response_score) < model.rates[RESPONSE][arm][stratum]
+        responds = ndtr(response_score) < model.rates[RESPONSE][arm][stratum]
         words = words_at(scenario.simulation.seed, number, trial, "response")
         hazard = model.responses[arm][stratum]
         time = time_before(hazard, word_uniform(words[2]), first)
         events[RESPONSE] = time if responds else math.inf
     for draw, (name, endpoint) in enumerate(scenario.binary_endpoints.items()):
         correlation = endpoint.response_correlation
-        score = norm.ppf(uniform("binary", draw)) * math.sqrt(1.0 - correlation**2)
-        has_it = norm.cdf(score + correlation * response_score) < model.rates[name][arm][stratum]
+        score = ndtri(uniform("binary", draw)) * math.sqrt(1.0 - correlation**2)
+        has_it = ndtr(score + correlation * response_score) < model.rates[name][arm][stratum]
         events[name] = endpoint.assessed_months if has_it else math.inf
     return as_seen(scenario, trial, number, arm, Course(progression, events, math.inf))
 

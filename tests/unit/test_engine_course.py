@@ -26,8 +26,7 @@ from twins.slow_random import wide_uniform, words_at
 from simulate.engine import course, times
 from simulate.engine.arrays import Patients
 from simulate.engine.codes import DROPOUT, EVENT, FOLLOWED_TO_END
-from simulate.engine.trial import make_patients
-from simulate.engine.workspace import new_workspace
+from simulate.runner.cohorts import made_cohorts
 from simulate.runner.pack import endpoint_numbers, pack, pack_hazards
 from simulate.scenario.hazards import Hazard
 from simulate.scenario.models import Scenario
@@ -182,9 +181,7 @@ def response_scenario(arm: dict[str, Any], **tables: Any) -> Scenario:
 
 def patients_of(scenario: Scenario, trial: int = 0) -> Patients:
     plan = pack(scenario)
-    workspace = new_workspace(plan)
-    make_patients(plan, np.uint64(SEED), np.uint64(trial), workspace)
-    return workspace.patients
+    return next(made_cohorts(plan, SEED, trial, trial + 1)).patients
 
 
 def test_response_is_followed_until_progression() -> None:

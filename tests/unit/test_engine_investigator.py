@@ -19,9 +19,8 @@ from simulate.engine.investigator import (
     new_investigator,
 )
 from simulate.engine.philox import PURPOSE_INVESTIGATOR, SHIFT_8, draw_pair
-from simulate.engine.trial import make_patients
 from simulate.engine.visits import ArmSchedule, new_schedule
-from simulate.engine.workspace import new_workspace
+from simulate.runner.cohorts import made_cohorts
 from simulate.runner.execute import Block, simulate_block
 from simulate.runner.pack import endpoint_numbers, pack
 from simulate.scenario.comparisons import planned_comparisons
@@ -147,10 +146,8 @@ def test_probabilities_are_those_of_the_patients_arm() -> None:
 
 
 def patients_of(scenario: Scenario, trial: int) -> Patients:
-    plan = pack(scenario)
-    workspace = new_workspace(plan)
-    make_patients(plan, np.uint64(scenario.simulation.seed), np.uint64(trial), workspace)
-    return workspace.patients
+    seed = scenario.simulation.seed
+    return next(made_cohorts(pack(scenario), seed, trial, trial + 1)).patients
 
 
 def read_in(name: str, change: dict[str, float]) -> Table:

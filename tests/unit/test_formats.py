@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import re
+from functools import cache
 from typing import Any
 
 import pytest
@@ -25,7 +26,14 @@ UNESCAPED_PIPE = re.compile(r"(?<!\\)\|")
 
 
 def result_of(name: str, trials: int = 60, **tables: Any) -> Result:
-    return run(feature_scenario(name, **tables), trials=trials, workers=1)
+    if tables:
+        return run(feature_scenario(name, **tables), trials=trials, workers=1)
+    return simulated(name, trials)
+
+
+@cache
+def simulated(name: str, trials: int) -> Result:
+    return run(feature_scenario(name), trials=trials, workers=1)
 
 
 def printed(result: Result) -> str:

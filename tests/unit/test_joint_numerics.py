@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import integrate, special, stats
 
-from simulate.design.joint_implied import implied, response_time_cdf
+from simulate.design.joint_implied import implied, responders_times, response_time_cdf
 from simulate.scenario.bivariate import bivariate_normal_cdf, gaussian_copula
 from simulate.scenario.hazards import Hazard
 from simulate.scenario.progression import (
@@ -364,3 +364,35 @@ def test_time_to_response_without_limit_is_the_named_distribution() -> None:
         response_time_cdf([-1.0], time, pfs)
     with pytest.raises(ValueError, match="must not cease"):
         response_time_cdf([1.0], Hazard(1.0, 1.0, (0.0, 3.0), (0.1, 0.0)), pfs)
+
+
+# The time to response: one that falls, and one before whose sixth week nobody responds.
+RESPONSE_TIMES = [weibull(0.7, 3.0), Hazard(1.0, 1.0, (0.0, 1.4), (0.0, 0.3))]
+CORRELATIONS = [(0.0, 0.0, 0.0), (0.5, -0.6, 0.3), (0.9, 0.3, 0.2)]
+
+
+@pytest.mark.parametrize("deaths", [OS_BASE, None], ids=["with OS", "alone"])
+@pytest.mark.parametrize("correlations", CORRELATIONS)
+@pytest.mark.parametrize("time", RESPONSE_TIMES, ids=["falling", "after a pause"])
+def test_quartiles_of_the_time_to_response_against_random_patients(
+    time: Hazard, correlations: tuple[float, float, float], deaths: Hazard | None
+) -> None:
+    n, rate, latent = 60_000, 0.4, exponential(9.0)
+    a, b, c = correlations
+    if deaths is None:
+        a, c = 0.0, 0.0
+    shares = (0.25, 0.5, 0.75)
+    found = responders_times(shares, time, rate, latent, deaths, (a, b, c))
+    rng = np.random.default_rng(20261123)
+    matrix = [[1.0, a, b], [a, 1.0, c], [b, c, 1.0]]
+    first, death, response = rng.multivariate_normal([0.0] * 3, matrix, n).T
+    event = latent.quantile(special.ndtr(-first))
+    if deaths is not None:
+        event = np.minimum(event, deaths.quantile(special.ndtr(-death)))
+    responds = response < special.ndtri(rate)
+    # A time of G that lies before the event; at once where no time does.
+    within = rng.random(n) * -np.expm1(-time.cumulative(event))
+    months = np.where(time.cumulative(event) > 0.0, time.quantile(within), 0.0)[responds]
+    for share, month in zip(shares, found, strict=True):
+        error = math.sqrt(share * (1.0 - share) / len(months))
+        assert abs(np.mean(months <= month) - share) < 4.0 * error

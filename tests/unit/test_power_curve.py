@@ -22,7 +22,7 @@ from simulate.runner.pack import pack
 from simulate.scenario.load import scenario_from_dict
 from simulate.scenario.models import Scenario
 from simulate.studies.changes import without_estimates
-from simulate.studies.closed import closed_power, closed_size
+from simulate.studies.closed import closed_power, closed_size, formula_size
 from simulate.studies.curve import can_be_nested, nested
 from simulate.studies.levers import lever_of
 
@@ -175,17 +175,63 @@ def test_a_size_is_its_curve_and_can_be_run() -> None:
     assert list(found.to_pandas().columns) == list(found.curve[0])
 
 
-def test_closed_forms_by_events_need_no_patients() -> None:
+def test_sizes_by_events_need_no_patients() -> None:
     lever = lever_of(made(events(25)), "events")
-    found = closed_power(lever, 60.0)
+    found = closed_power(lever, 20.0)
     assert found is not None
-    assert found.value == float(schoenfeld_power(60, 0.5, 2.0)[-1])
+    assert found.value == pytest.approx(float(schoenfeld_power(20, 0.5, 2.0)[-1]), rel=1e-9)
+    # 40 patients never have so many.
+    assert closed_power(lever, 60.0) is None
     size = closed_size(lever, 0.9)
+    assert size == formula_size(lever, 0.9)
     assert size is not None
     assert size.value == np.ceil((2.0 * (2.0 + 1.2815515655446004) / np.log(2.0)) ** 2)
     ratio = closed_size(lever_of(made(events(25)), "hazard-ratio"), 0.8)
     assert ratio is not None
     assert ratio.value == pytest.approx(np.exp(-2.0 * (2.0 + 0.8416212335729143) / 5.0), rel=1e-9)
+
+
+def test_sizes_over_patients_are_those_whose_events_come() -> None:
+    """By the formula one patient would do: the number of events stays."""
+    lever = lever_of(made(events(25)), "patients", scaled=False)
+    power = float(schoenfeld_power(25, 0.5, 2.0)[-1]) - 0.01
+    by_formula, told = formula_size(lever, power), closed_size(lever, power)
+    assert by_formula is not None
+    assert told is not None
+    assert by_formula.value == lever.widest[0]
+    assert closed_power(lever, told.value) is not None
+    assert closed_power(lever, told.value - 1.0) is None
+    assert closed_size(lever, power + 0.02) is None
+
+
+UNSURE = {**ARMS, "old": {**ARMS["old"], "os": exponential(20.0, uncertainty={"log_sd": 0.1})}}
+
+
+@pytest.mark.parametrize(
+    ("scenario", "over", "values"),
+    [
+        (made(events(25)), "events", [5, 25, 30, 32, 34, 36, 40]),
+        (made(events(25)), "patients", [26, 28, 30, 32, 36, 40, 90]),
+        (made(events(25)), "hazard-ratio", [0.05, 0.2, 0.5, 1.0]),
+        (made({"calendar_months": 12.0}), "follow-up", [6.0, 30.0]),
+        (made({"latest_of": [events(25), {"calendar_months": 14.0}]}), "events", [10, 36]),
+    ],
+    ids=["events", "patients", "hazard-ratio", "calendar", "latest"],
+)
+def test_a_curve_has_a_closed_form_where_a_run_has_one(
+    scenario: Scenario, over: str, values: list[float]
+) -> None:
+    lever = lever_of(scenario, over, scaled=False)
+    for value in values:
+        found = closed_power(lever, value)
+        result = simulate.run(lever.at(value), trials=50, workers=1)
+        beside = [
+            twin.twin
+            for twin in result.twins
+            if (twin.analysis, twin.measure) == ("overall", "rejection_probability")
+        ]
+        assert [] if found is None else [found.value] == beside
+        assert (found is None) == (not beside)
 
 
 @pytest.mark.parametrize(

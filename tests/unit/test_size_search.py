@@ -319,6 +319,30 @@ def test_a_ceiling_at_the_power_is_bounded_by_what_is_sure() -> None:
         assert found.interval == surely(points, varied.searched)
 
 
+def test_a_ceiling_that_is_reached_slowly_is_not_taken_for_a_line() -> None:
+    """The base case with 160 patients: late events, waited for by few trials, hardly tell more."""
+    planned = [88, 114, 122, 124, 126, 128, 130, 132, 134, 136, 140, 160]
+    powers = [0.777, 0.871, 0.889, 0.8933, 0.8956, 0.8974, 0.8987, 0.8996, 0.9001, 0.9003, 0.9004]
+    lacks = [0.0, 0.002, 0.07, 0.133, 0.234, 0.37, 0.529, 0.685, 0.815, 0.906, 0.986, 1.0]
+
+    def power(d: float) -> float:
+        return float(np.interp(d, planned, [*powers, 0.9005]))
+
+    def lacking(d: float) -> float:
+        return float(np.interp(d, planned, lacks))
+
+    def seen(d: float) -> float:
+        return sum(1.0 - lacking(k) for k in range(round(d)))
+
+    truth = next(d for d in range(1, 161) if power(d) >= 0.9)
+    varied = lever(patients=160, n_events=88)
+    found = [
+        searched(power, varied=varied, seed=s, seen=seen, lacking=lacking)[0] for s in range(20)
+    ]
+    assert sum(not covers(one, truth) for one in found) <= 1
+    assert all(one.levels_off or one.value is None for one in found)
+
+
 def test_powers_in_steps_are_uneven_and_the_interval_holds_the_first_step() -> None:
     """As those of exact tests: up by 0.04 at once, then down again a little."""
 

@@ -16,8 +16,7 @@ from scipy import stats
 from twins.feature_scenarios import Table, arriving, feature_scenario, hypothesis, relative
 
 from simulate.engine.arrays import Patients
-from simulate.engine.trial import make_patients
-from simulate.engine.workspace import new_workspace
+from simulate.runner.cohorts import made_cohorts
 from simulate.runner.pack import pack
 
 FloatArray = NDArray[np.float64]
@@ -74,9 +73,7 @@ def patients() -> Patients:
         hypotheses={"test": hypothesis("cured", "frail", "final")},
     )
     plan = pack(scenario)
-    workspace = new_workspace(plan)
-    make_patients(plan, np.uint64(SEED), np.uint64(0), workspace)
-    return workspace.patients
+    return next(made_cohorts(plan, SEED, 0, 1)).patients
 
 
 def assert_share(found: float, share: float, n: int) -> None:

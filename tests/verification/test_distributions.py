@@ -24,8 +24,7 @@ from twins.feature_scenarios import (
 )
 
 from simulate.engine.arrays import Patients
-from simulate.engine.trial import make_patients
-from simulate.engine.workspace import new_workspace
+from simulate.runner.cohorts import made_cohorts
 from simulate.runner.pack import pack
 from simulate.scenario.models import Scenario
 from simulate.scenario.resolve import dropout_hazards, event_hazards
@@ -86,9 +85,7 @@ def uniforms(scenario: Scenario, patients: Patients) -> dict[str, FloatArray]:
 
 def made(scenario: Scenario, seed: int, trial: int) -> Patients:
     plan = pack(scenario)
-    workspace = new_workspace(plan)
-    make_patients(plan, np.uint64(seed), np.uint64(trial), workspace)
-    return workspace.patients
+    return next(made_cohorts(plan, seed, trial, trial + 1)).patients
 
 
 def event_uniforms(scenario: Scenario, patients: Patients) -> FloatArray:

@@ -28,8 +28,7 @@ from twins.feature_scenarios import (
 
 from simulate.design.joint_implied import implied, response_time_cdf
 from simulate.engine.arrays import Patients
-from simulate.engine.trial import make_patients
-from simulate.engine.workspace import new_workspace
+from simulate.runner.cohorts import made_cohorts
 from simulate.runner.pack import pack
 from simulate.scenario.hazards import Hazard
 from simulate.scenario.models import Scenario
@@ -141,9 +140,7 @@ def joint_scenario(**correlations: float) -> Scenario:
 
 def cells_of(scenario: Scenario, seed: int = SEED) -> list[Cell]:
     plan = pack(scenario)
-    workspace = new_workspace(plan)
-    make_patients(plan, np.uint64(seed), np.uint64(0), workspace)
-    patients: Patients = workspace.patients
+    patients: Patients = next(made_cohorts(plan, seed, 0, 1)).patients
     pfs, os = event_hazards(scenario, "pfs"), event_hazards(scenario, "os")
     latent, times = progression_hazards(scenario), response_time_hazards(scenario)
     response, binary = endpoint_rates(scenario, "response"), endpoint_rates(scenario, "clear")
