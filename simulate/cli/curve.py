@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 ROUNDING = 1e-9
 
 
-@click.command(short_help="Simulate the power of the trial in FILE over one of its figures.")
+@click.command(short_help="Simulate the power of the trial in FILE over one figure of it.")
 @file_argument
 @over_option
 @click.option("--values", type=NUMBERS, metavar="V,V", help="Values, or instead of them:")

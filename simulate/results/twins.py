@@ -90,19 +90,14 @@ def twins(scenario: Scenario, rows: Sequence[Row]) -> list[Twin]:
         months of looks at a number of events that is all but sure to come; rejection probabilities
         under one hazard ratio.
     """
-    if not has_closed_forms(scenario):
-        return []
+    if has_states(scenario) or uncertain_tables(scenario):
+        return []  # closed forms are of the endpoint model, and of one truth
     found = {(r.hypothesis, r.analysis, r.measure, r.condition): r for r in rows}
     pairs = []
     for expected in _expectations(scenario):
         row = found[(expected.hypothesis, expected.analysis, expected.measure, "all")]
         pairs.append(_pair(row, expected))
     return pairs
-
-
-def has_closed_forms(scenario: Scenario) -> bool:
-    """Whether closed forms may stand beside its figures: they are of one truth, without states."""
-    return not (has_states(scenario) or uncertain_tables(scenario))
 
 
 def _pair(row: Row, expected: _Expected) -> Twin:

@@ -10,7 +10,7 @@ from simulate.design.one_proportion import single_arm
 from simulate.design.schoenfeld import schoenfeld_power
 from simulate.design.two_proportions import ProportionMethod, two_proportions_test
 from simulate.results.closed_forms import closed_form_power
-from simulate.results.twins import SCHOENFELD, has_closed_forms
+from simulate.results.twins import SCHOENFELD
 from simulate.scenario.binary_tests import ExactBinomialTest, ProportionsTest
 from simulate.scenario.comparisons import constant_log_hazard_ratio, critical_values
 from simulate.scenario.effects import arm_rate
@@ -51,7 +51,7 @@ def closed_power(lever: Lever, value: float) -> ClosedForm | None:
     """
     scenario, name = lever.with_value(value), lever.hypothesis
     if isinstance(scenario.hypotheses[name].test, LogrankTest):
-        power = closed_form_power(scenario, name) if has_closed_forms(scenario) else None
+        power = closed_form_power(scenario, name)
         return None if power is None else ClosedForm(power[-1], SCHOENFELD)
     return _formula(lever, value)
 

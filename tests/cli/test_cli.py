@@ -9,8 +9,11 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import pytest
 from cli.commands import BASE, ROOT, simulate, simulate_apart
+
+from simulate.cli import cli
 
 
 def test_run_prints_power_with_its_error_and_the_closed_form() -> None:
@@ -216,3 +219,14 @@ def test_a_failure_that_is_nobodys_input_exits_with_1(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "cannot write" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_helps_of_commands_fit_on_their_lines() -> None:
+    """Click cuts what is longer than a line of 80 columns, in the middle of a sentence."""
+    for group in (cli, cli.commands["design"]):
+        assert isinstance(group, click.Group)
+        room = 80 - 2 - 6 - max(map(len, group.commands))
+        for name, command in group.commands.items():
+            text = command.short_help or command.get_short_help_str(room)
+            assert not text.endswith("..."), name
+            assert len(text) <= room, name

@@ -102,6 +102,47 @@ def test_a_curve_over_patients_says_how() -> None:
     assert "1,000 trials in" in done.stderr
 
 
+def test_the_power_at_the_null_is_called_a_type_i_error(tmp_path: Path) -> None:
+    options = ("--over", "hazard-ratio", "--values", "0.55,1.0", "--trials", 500, "--quiet")
+    lines = run("curve", *options).stdout.splitlines()
+    assert next(line for line in lines if "trials  " in line).split()[2:5] == [
+        "rejected",
+        "which",
+        "is",
+    ]
+    rows = [line for line in lines if " 500 " in line]
+    assert [" type I error " in row for row in rows] == [False, True]
+    assert [" power " in row for row in rows] == [True, False]
+    rows = json.loads(run("curve", *options, "--json").stdout)["rows"]
+    assert [row["null_holds"] for row in rows] == [False, True]
+    one = run("curve", *options[:2], "--values", "1.0", *options[4:])
+    assert "hazard ratio     type I error  trials" in one.stdout
+    assert "which is" not in one.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--power", 0.97, "--over", "events"), "more than are sure to come in this trial"),
+        (("--power", 0.7, "--over", "events"), "events (Schoenfeld 1981)"),
+        (
+            ("--power", 0.75, "--over", "patients", "--no-scale", "--to", 110),
+            "122 patients (Schoenfeld 1981)",
+        ),
+        (
+            ("--power", 0.75, "--over", "hazard-ratio", "--set", "accrual.patients=90"),
+            "none, its events are not sure to come (Schoenfeld 1981)",
+        ),
+    ],
+)
+def test_a_size_says_whether_the_events_of_the_closed_form_come(
+    options: tuple[object, ...], words: str
+) -> None:
+    done = run("size", *options, "--max-trials", 10_000, "--quiet")
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("closed form: ")]
+    assert line.endswith(words), line
+
+
 REFUSED = [
     ("size", ["--power", "1.2", "--over", "events"], "--power: must be above alpha, 0.025, and"),
     ("size", ["--power", "nan", "--over", "events"], "--power: must be above alpha, 0.025, and"),
