@@ -16,7 +16,7 @@ help: ## List the targets
 study: $(VENV)/installed ## Set up, then simulate the belzutifan study (SCENARIO=FILE for another)
 	$(BIN)/simulate run $(SCENARIO)
 
-test: $(VENV)/installed-test ## Set up, then run the tests (five to nine minutes on two cores)
+test: $(VENV)/installed-test ## Set up, then run the tests (some five minutes on two cores)
 	$(BIN)/python -m pytest -n auto
 
 slow: $(VENV)/installed-test ## Run the tests that take longer

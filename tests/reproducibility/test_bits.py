@@ -122,6 +122,7 @@ def test_python_alone_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.anew
 @pytest.mark.skipif(not IS_X86, reason="names processors of x86-64")
 @pytest.mark.parametrize(
     ("processor", "registers"),
@@ -139,6 +140,7 @@ def test_levels_of_vector_instructions_give_the_same_bytes(
 
 
 @pytest.mark.slow
+@pytest.mark.anew
 def test_compiling_anew_gives_the_same_bytes_and_a_kernel_one_signature(tmp_path: Path) -> None:
     # A second one, of a literal or of another type of integer, doubles the time to compile, and an
     # integer that was unified with an unsigned one has become a float. In a process with an empty

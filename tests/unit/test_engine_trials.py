@@ -21,7 +21,7 @@ from simulate.scenario.comparisons import planned, planned_comparisons
 from simulate.scenario.hypotheses import ArmEstimate, Hypothesis
 from simulate.scenario.models import Scenario
 
-N_TRIALS = 20
+N_TRIALS = 10
 AT_FIVE = {"pfs": piecewise((0.0, 0.0), (5.0, 1e20))}
 COUNTS = ("status", *(name for name in SlowRow._fields if "_experimental" in name))
 COUNTS += tuple(name for name in SlowRow._fields if "_control" in name)
@@ -51,12 +51,13 @@ def run(scenario: Scenario, start: int = 0, n_trials: int = N_TRIALS) -> Statist
 
 
 @pytest.mark.parametrize("name", FEATURES)
-def test_trials_are_those_of_the_slow_twin(name: str) -> None:
+@pytest.mark.parametrize("start", [0, pytest.param(N_TRIALS, marks=pytest.mark.slow)])
+def test_trials_are_those_of_the_slow_twin(name: str, start: int) -> None:
     scenario = feature_scenario(name)
-    statistics = run(scenario)
+    statistics = run(scenario, start)
     comparisons, chosen = planned_comparisons(scenario), planned(scenario)
     for trial in range(N_TRIALS):
-        slow = slow_trial(scenario, trial)
+        slow = slow_trial(scenario, start + trial)
         assert len(slow) == len(comparisons)
         for row, comparison in enumerate(comparisons):
             assert_same(
