@@ -21,7 +21,7 @@ from simulate.scenario.models import MOST_TRIALS, Scenario
 from simulate.scenario.reading import Finding
 from simulate.scenario.resolve import n_members
 from simulate.studies.changes import without_estimates
-from simulate.studies.closed import closed_size, formula_size
+from simulate.studies.closed import closed_size
 from simulate.studies.levers import Lever, lever_of
 from simulate.studies.points import PILOT_TRIALS, Goal, Points
 from simulate.studies.search import Tell, search
@@ -107,12 +107,11 @@ def size(
         # What no value can have shows before anything is simulated.
         for end in (goal.low, goal.high):
             lever.at(end)
-    form = formula_size(lever, power)
+    form = closed_size(lever, power)
     source = _Trials(lever, workers, progress)
     points = Points(source, int(max_trials), n_members(chosen))
     found = search(lever, goal, points, lever.given if form is None else form.value, tell)
-    told = closed_size(lever, power)
-    return Size(lever, goal, found, tuple(points.in_order()), told, chosen.simulation.seed)
+    return Size(lever, goal, found, tuple(points.in_order()), form, chosen.simulation.seed)
 
 
 def scenario_and_places(

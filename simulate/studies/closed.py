@@ -81,10 +81,7 @@ def closed_size(lever: Lever, power: float) -> ClosedForm | None:
 
 
 def formula_size(lever: Lever, power: float) -> ClosedForm | None:
-    """First value at which a formula has a power, whether or not a trial has so many events.
-
-    A search begins there; what is told is the `closed_size`.
-    """
+    """First value at which a formula has a power, whether or not a trial has so many events."""
     if isinstance(lever.scenario.hypotheses[lever.hypothesis].test, ExactBinomialTest):
         low, high = lever.searched
         whole = range(int(low), int(high) + 1) if lever.is_whole else range(0)
