@@ -13,11 +13,15 @@ from simulate.cli.common import (
     InterruptedRun,
     compile_engine,
     file_argument,
+    json_option,
     logs_on,
     open_console,
     options_named,
     print_json,
+    quiet_option,
+    seed_option,
     set_option,
+    workers_option,
 )
 
 if TYPE_CHECKING:
@@ -46,12 +50,12 @@ SUFFIXES = (".json", ".csv")
     help="Discount this arm; default: the experimental arms of the hypotheses. Repeatable.",
 )
 @click.option("--trials", type=WHOLE, help="Number of trials a figure, instead of the scenario's.")
-@click.option("--seed", type=WHOLE, help="Seed, instead of the scenario's.")
-@click.option("--workers", type=WHOLE, help="Processes; default: one a core.")
+@seed_option
+@workers_option
 @set_option
 @click.option("--out", type=click.Path(), metavar="FILE", help="Write a .json or .csv file, too.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
-@click.option("--quiet", is_flag=True, help="No progress on standard error.")
+@json_option
+@quiet_option
 def assurance(
     file: str,
     discounts: tuple[float, ...] | None,

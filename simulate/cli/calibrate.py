@@ -12,8 +12,10 @@ from simulate.cli.common import (
     InterruptedRun,
     compile_engine,
     file_argument,
+    json_option,
     open_console,
     print_json,
+    quiet_option,
     set_option,
 )
 
@@ -35,8 +37,8 @@ if TYPE_CHECKING:
     help="Then fit N data sets simulated from the ensemble, and show what intervals cover.",
 )
 @click.option("--figure", type=click.Path(), help="Draw the fit into this PNG, SVG or PDF.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
-@click.option("--quiet", is_flag=True, help="No progress on standard error.")
+@json_option
+@quiet_option
 def calibrate(
     file: str,
     out: str | None,

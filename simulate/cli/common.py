@@ -78,6 +78,15 @@ set_option = click.option(
     metavar="PATH=VALUE",
     help="Set a value of FILE, e.g. accrual.patients=200. Repeatable.",
 )
+seed_option = click.option("--seed", type=WHOLE, help="Seed, instead of the scenario's.")
+trials_option = click.option(
+    "--trials", type=WHOLE, help="Number of trials, instead of the scenario's."
+)
+workers_option = click.option("--workers", type=WHOLE, help="Processes; default: one a core.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object, nothing else."
+)
+quiet_option = click.option("--quiet", is_flag=True, help="No progress on standard error.")
 
 
 def open_console(*, stderr: bool = False, quiet: bool = False) -> Console:

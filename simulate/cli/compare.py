@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from simulate.cli.common import open_console, print_json
+from simulate.cli.common import json_option, open_console, print_json
 
 
 @click.command()
 @click.argument("folder_a", metavar="DIR_A", type=click.Path(path_type=Path))
 @click.argument("folder_b", metavar="DIR_B", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
+@json_option
 def compare(folder_a: Path, folder_b: Path, as_json: bool) -> None:
     """Compare the run folders DIR_A and DIR_B trial by trial.
 

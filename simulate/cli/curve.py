@@ -10,15 +10,19 @@ import click
 
 from simulate.cli.common import (
     NUMBERS,
-    WHOLE,
     compile_engine,
     file_argument,
+    json_option,
     logs_on,
     open_console,
     options_named,
     print_drawn,
     print_json,
+    quiet_option,
+    seed_option,
     set_option,
+    trials_option,
+    workers_option,
 )
 from simulate.cli.size import (
     check_formats,
@@ -42,14 +46,14 @@ ROUNDING = 1e-9
 @click.option("--step", type=float, help="Distance of the values.")
 @hypothesis_option
 @scale_option
-@click.option("--trials", type=WHOLE, help="Number of trials, instead of the scenario's.")
-@click.option("--seed", type=WHOLE, help="Seed, instead of the scenario's.")
-@click.option("--workers", type=WHOLE, help="Processes; default: one a core.")
+@trials_option
+@seed_option
+@workers_option
 @set_option
 @click.option("--figure", type=click.Path(), help="Draw the curve into this PNG, SVG or PDF file.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print all values as CSV, nothing else.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
-@click.option("--quiet", is_flag=True, help="No progress on standard error.")
+@json_option
+@quiet_option
 def curve(
     file: str,
     over: str,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simulate.cli.common import NUMBERS, WHOLE, open_console, print_json
+from simulate.cli.common import NUMBERS, WHOLE, json_option, open_console, print_json
 
 if TYPE_CHECKING:
     from simulate.design.nonproportional import LogrankWeights
@@ -102,9 +102,6 @@ null_option = click.option(
 )
 power_option = click.option("--power", type=float, help="Power to be reached.")
 patients_option = click.option("--patients", type=WHOLE, help="Patients of both arms.")
-json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object, nothing else."
-)
 hazard_options = _options(
     click.option("--control-median-months", type=float, help="Median of the control arm."),
     click.option(

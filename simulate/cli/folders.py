@@ -11,9 +11,12 @@ from simulate.cli.common import (
     WHOLE,
     check_pictures,
     compile_engine,
+    json_option,
     open_console,
     print_drawn,
     print_json,
+    quiet_option,
+    workers_option,
 )
 from simulate.cli.study_folders import show_study, study_status
 from simulate.runner.files import size_in_words
@@ -29,7 +32,7 @@ folder_argument = click.argument("folder", metavar="DIR", type=click.Path(path_t
 
 @click.command(short_help="Tell what the run or study folder DIR holds and lacks.")
 @folder_argument
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
+@json_option
 @click.pass_context
 def status(context: click.Context, folder: Path, as_json: bool) -> None:
     """Tell what the run or study folder DIR holds and what is missing.
@@ -89,7 +92,7 @@ def status(context: click.Context, folder: Path, as_json: bool) -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--partial", is_flag=True, help="Take the blocks there are though some are missing.")
-@click.option("--workers", type=WHOLE, help="Processes; default: one a core.")
+@workers_option
 @click.option("--figure", type=click.Path(), help="Draw the result into this PNG, SVG or PDF.")
 @click.option(
     "--looks",
@@ -101,7 +104,7 @@ def status(context: click.Context, folder: Path, as_json: bool) -> None:
     type=click.Path(),
     help="Of a study: draw how far each axis alone moves the power into this PNG, SVG or PDF.",
 )
-@click.option("--quiet", is_flag=True, help="No progress on standard error.")
+@quiet_option
 def show(
     folder: Path,
     form: str,
@@ -171,7 +174,7 @@ def show(
 @click.option(
     "--blocks", type=WHOLE, default=5, help="How many blocks to simulate again; default: 5."
 )
-@click.option("--quiet", is_flag=True, help="No progress on standard error.")
+@quiet_option
 @click.pass_context
 def verify(context: click.Context, folder: Path, blocks: int, quiet: bool) -> None:
     """Check every file of the run folder DIR, and simulate some blocks again.

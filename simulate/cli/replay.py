@@ -11,8 +11,10 @@ from simulate.cli.common import (
     WHOLE,
     compile_engine,
     file_argument,
+    json_option,
     open_console,
     print_json,
+    seed_option,
     set_option,
 )
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 @click.command(short_help="Make one trial of FILE again, with its looks and patients.")
 @file_argument
 @click.option("--trial", type=WHOLE, required=True, help="Number of the trial, from 0.")
-@click.option("--seed", type=WHOLE, help="Seed, instead of the scenario's.")
+@seed_option
 @set_option
 @click.option(
     "--analysis", metavar="NAME", help="Where to cut the data; default: where the trial ended."
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 @click.option(
     "--figure", type=click.Path(), help="Draw the survival curves into this PNG, SVG or PDF."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
+@json_option
 def replay(
     file: str,
     trial: int,

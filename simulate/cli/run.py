@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simulate.cli.common import (
-    WHOLE,
     InterruptedRun,
     check_pictures,
     compile_engine,
     file_argument,
+    json_option,
     logs_on,
     open_console,
     options_named,
     print_drawn,
     print_json,
+    quiet_option,
+    seed_option,
     set_option,
+    trials_option,
+    workers_option,
 )
 from simulate.runner.files import size_in_words
 
@@ -60,7 +64,7 @@ class ShardNumber(click.ParamType["Shard"]):
 
 @click.command(short_help="Simulate the trial in FILE and print what comes out.")
 @file_argument
-@click.option("--trials", type=WHOLE, help="Number of trials, instead of the scenario's.")
+@trials_option
 @click.option(
     "--until-mcse",
     type=float,
@@ -68,8 +72,8 @@ class ShardNumber(click.ParamType["Shard"]):
     help="Stop once the Monte Carlo standard error of every power is at most this; --trials is "
     "then the most there may be (default: 1,000,000).",
 )
-@click.option("--seed", type=WHOLE, help="Seed, instead of the scenario's.")
-@click.option("--workers", type=WHOLE, help="Processes; default: one a core.")
+@seed_option
+@workers_option
 @set_option
 @click.option(
     "--out",
@@ -95,8 +99,8 @@ class ShardNumber(click.ParamType["Shard"]):
     type=click.Path(),
     help="Draw months of looks and numbers of events into this PNG, SVG or PDF.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
-@click.option("--quiet", is_flag=True, help="No progress on standard error.")
+@json_option
+@quiet_option
 def run(
     file: str,
     trials: int | None,

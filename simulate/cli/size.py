@@ -11,12 +11,16 @@ from simulate.cli.common import (
     WHOLE,
     compile_engine,
     file_argument,
+    json_option,
     logs_on,
     open_console,
     options_named,
     print_drawn,
     print_json,
+    quiet_option,
+    seed_option,
     set_option,
+    workers_option,
 )
 
 if TYPE_CHECKING:
@@ -64,13 +68,13 @@ scale_option = click.option(
     show_default=True,
     help="Trials it may take in all.",
 )
-@click.option("--seed", type=WHOLE, help="Seed, instead of the scenario's.")
-@click.option("--workers", type=WHOLE, help="Processes; default: one a core.")
+@seed_option
+@workers_option
 @set_option
 @click.option("--figure", type=click.Path(), help="Draw the search into this PNG, SVG or PDF file.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print all points as CSV, nothing else.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
-@click.option("--quiet", is_flag=True, help="No progress on standard error.")
+@json_option
+@quiet_option
 def size(
     file: str,
     power: float,

@@ -13,11 +13,15 @@ from simulate.cli.common import (
     check_pictures,
     compile_engine,
     file_argument,
+    json_option,
     logs_on,
     open_console,
     print_drawn,
     print_json,
+    quiet_option,
+    seed_option,
     set_option,
+    workers_option,
 )
 from simulate.cli.run import ShardNumber
 from simulate.runner.files import size_in_words
@@ -35,8 +39,8 @@ if TYPE_CHECKING:
 @click.command(short_help="Simulate every cell of the study in FILE: one table.")
 @file_argument
 @click.option("--trials", type=WHOLE, help="Number of trials a cell, instead of the scenario's.")
-@click.option("--seed", type=WHOLE, help="Seed, instead of the scenario's.")
-@click.option("--workers", type=WHOLE, help="Processes; default: one a core.")
+@seed_option
+@workers_option
 @set_option
 @click.option(
     "--out",
@@ -66,8 +70,8 @@ if TYPE_CHECKING:
 )
 @click.option("--heatmap", is_flag=True, help="Draw a heat map of the two first axes only.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print the whole table as CSV, nothing else.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
-@click.option("--quiet", is_flag=True, help="No progress on standard error.")
+@json_option
+@quiet_option
 def study(
     file: str,
     trials: int | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -176,6 +177,4 @@ def _save(lever: Lever, draw: Callable[[Axes], None], name: str, note: str, path
 
 def _title(lever: Lever) -> str:
     """Title of the scenario, in lines that fit."""
-    import textwrap  # noqa: PLC0415
-
     return textwrap.fill(lever.scenario.title, 88)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
@@ -106,8 +107,6 @@ def draw_study(found: Study, path: str, *, heatmap: bool = False) -> None:
 
 def _fitted(text: str, width: float) -> str:
     """A text above the panels, in lines that fit a width in inches."""
-    import textwrap  # noqa: PLC0415
-
     return textwrap.fill(text, int(13 * width))
 
 
