@@ -17,7 +17,6 @@ from simulate.cli.common import (
     open_console,
     options_named,
     print_drawn,
-    print_json,
     quiet_option,
     seed_option,
     set_option,
@@ -28,6 +27,7 @@ from simulate.cli.size import (
     check_formats,
     hypothesis_option,
     over_option,
+    print_found,
     scale_option,
 )
 
@@ -81,6 +81,7 @@ def curve(
     from simulate.report import curve_figure as drawing
     from simulate.report.pictures import check_path
     from simulate.report.progress import progress_of
+    from simulate.report.size import print_curve
 
     check_formats(as_csv, as_json)
     if figure is not None:
@@ -106,16 +107,7 @@ def curve(
             progress=progress,
         )
     seconds = max(time.monotonic() - started, 1e-9)
-    if as_json:
-        print_json(found.to_json())
-    elif as_csv:
-        from simulate.report.size import rows_csv
-
-        click.echo(rows_csv(found.rows), nl=False)
-    else:
-        from simulate.report.size import print_curve
-
-        print_curve(found, open_console())
+    print_found(found, found.rows, print_curve, as_csv, as_json)
     if figure is not None:
         drawing.draw_curve(found, figure)
     stderr.print(f"{n_trials:,} trials in {seconds:.1f} s ({n_trials / seconds:,.0f} a second)")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -24,7 +24,14 @@ from simulate.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from rich.console import Console
+
+    from simulate.studies.curve import Curve
+    from simulate.studies.size import Size
+
+F = TypeVar("F", "Curve", "Size")
 
 # As in simulate.studies.levers, which takes time to import.
 OVER = ("events", "patients", "hazard-ratio", "follow-up")
@@ -101,6 +108,7 @@ def size(
     from simulate import api
     from simulate.report import curve_figure as drawing
     from simulate.report.pictures import check_path
+    from simulate.report.size import print_size
 
     check_formats(as_csv, as_json)
     if figure is not None:
@@ -126,16 +134,7 @@ def size(
             tell=lambda line: stderr.print(line, soft_wrap=True),
         )
     seconds = max(time.monotonic() - started, 1e-9)
-    if as_json:
-        print_json(found.to_json())
-    elif as_csv:
-        from simulate.report.size import rows_csv
-
-        click.echo(rows_csv(found.curve), nl=False)
-    else:
-        from simulate.report.size import print_size
-
-        print_size(found, open_console())
+    print_found(found, found.curve, print_size, as_csv, as_json)
     if figure is not None:
         drawing.draw_size(found, figure)
     n = found.n_trials
@@ -147,3 +146,21 @@ def check_formats(as_csv: bool, as_json: bool) -> None:
     """Refuse two formats at once."""
     if as_csv and as_json:
         raise click.UsageError("--csv and --json exclude each other")
+
+
+def print_found(
+    found: F,
+    rows: Sequence[dict[str, Any]],
+    in_words: Callable[[F, Console], None],
+    as_csv: bool,
+    as_json: bool,
+) -> None:
+    """Print what was found in words, as JSON, or its points alone as CSV."""
+    if as_json:
+        print_json(found.to_json())
+    elif as_csv:
+        from simulate.report.size import rows_csv
+
+        click.echo(rows_csv(rows), nl=False)
+    else:
+        in_words(found, open_console())

@@ -19,6 +19,8 @@ from simulate.runner.manifest import Manifest, read_manifest
 
 MANIFEST = "manifest.json"
 # Of a folder that holds a run folder a cell.
+# At the end of the name of the neighbour that wrong files are set aside in.
+REJECTED = ".rejected"
 STUDY_MANIFEST = "study.json"
 STUDY_CELLS = "cells"
 BLOCK_NAME = re.compile(r"trials-(\d{11})-(\d{11})-([0-9a-f]{16})\.parquet")
@@ -50,7 +52,7 @@ class RunFolder:
     @property
     def rejected(self) -> Path:
         """Where files are set aside that are not what their names say."""
-        return self.path.with_name(f"{self.path.name}.rejected")
+        return self.path.with_name(f"{self.path.name}{REJECTED}")
 
     def planned(self) -> list[Block]:
         """All blocks of the finished folder."""

@@ -11,6 +11,7 @@ from simulate.runner.execute import Block, blocks_of
 from simulate.runner.files import TEMPORARY_PREFIX
 from simulate.runner.folder import (
     MANIFEST,
+    REJECTED,
     SAME,
     STUDY_CELLS,
     STUDY_MANIFEST,
@@ -21,9 +22,6 @@ from simulate.runner.folder import (
 )
 from simulate.runner.manifest import ROWS, SUMMARY, Manifest
 from simulate.studies.manifest import StudyCell, StudyManifest, read_study_manifest
-
-# Where a run folder's wrong files are: beside it, with this at the end of the name.
-REJECTED = ".rejected"
 
 
 @dataclass(frozen=True)
