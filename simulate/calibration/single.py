@@ -17,6 +17,8 @@ from simulate.scenario.figures import composite_of
 
 LOG_2 = math.log(2.0)
 _HALVINGS = 60
+# Of an exponential, which overflows from 710 on.
+MOST_STRETCH = 700.0
 
 
 class Rate(NamedTuple):
@@ -90,7 +92,8 @@ def _from_median(evidence: Evidence, name: str, figure: Median) -> list[Rate]:
         earliest, latest = figure.interval_months
         lower = 0.0 if isinstance(latest, str) else LOG_2 / latest
         rates.append(Rate(name, rate, lower, LOG_2 / float(earliest), "interval"))
-    stretch = math.exp(_quantile(figure.level) / math.sqrt(expected_events(evidence, rate)))
+    events = expected_events(evidence, rate)
+    stretch = _stretch(figure.level, 1.0 / math.sqrt(events) if events > 0.0 else math.inf)
     return [*rates, Rate(name, rate, rate / stretch, rate * stretch, "events")]
 
 
@@ -103,8 +106,13 @@ def _from_survival(evidence: Evidence, name: str, figure: Survival) -> Rate:
         return Rate(name, rate, low, high, "interval")
     at_risk = evidence.trial.patients * share_followed(evidence, month)
     error = math.sqrt((1.0 - share) / (share * at_risk)) / -math.log(share) if at_risk else math.inf
-    stretch = math.exp(min(_quantile(figure.level) * error, 700.0))
+    stretch = _stretch(figure.level, error)
     return Rate(name, rate, rate / stretch, rate * stretch, "patients")
+
+
+def _stretch(level: float, error: float) -> float:
+    """Factor from a rate to its limits, from the standard error of its logarithm; finite."""
+    return math.exp(min(_quantile(level) * error, MOST_STRETCH))
 
 
 def expected_events(evidence: Evidence, rate: float) -> float:

@@ -73,6 +73,16 @@ def test_constant_hazards_of_the_published_trial(litespark: Evidence) -> None:
         assert exponential_rates(litespark, name) == []
 
 
+@pytest.mark.parametrize("loss", ["10", "1e6", "1e300"])
+def test_a_loss_that_leaves_no_events_leaves_limits_wide_and_finite(loss: str) -> None:
+    path = EVIDENCE / "litespark-015.toml"
+    evidence = load_evidence(path, [f"loss.rate_per_month={loss}"])
+    by_events = exponential_rates(evidence, "pfs_median")[-1]
+    assert by_events.how == "events"
+    assert 0.0 <= by_events.lower < 0.1 * by_events.rate
+    assert 10.0 * by_events.rate < by_events.upper < math.inf
+
+
 def test_an_interval_of_survival_gives_that_of_the_hazard() -> None:
     path = EVIDENCE / "litespark-015.toml"
     evidence = load_evidence(path, ["figures.os_24.interval_percent=[64, 85]"])
