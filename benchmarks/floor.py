@@ -32,8 +32,9 @@ def floor_trials(plan: Plan, seed: np.uint64, n_trials: int, workspace: Workspac
     dropout = workspace.draw_dropout
     calendar = workspace.float_scratch
     total = 0.0
+    one_trial = int(np.int64(1))  # typed: a literal would compile a kernel a second time
     for trial in range(n_trials):
-        draw_core(seed, np.uint64(trial), n, event, workspace.draw_entry, dropout)
+        draw_core(seed, np.uint64(trial), one_trial, n, event, workspace.draw_entry, dropout)
         unit_exponentials(event, n)
         unit_exponentials(dropout, n)
         end_follow_up(event, dropout, n)

@@ -59,7 +59,7 @@ def run_stages(
         if last >= SELECT:
             cutoff = 0.0
             for look in range(len(plan.row_look)):
-                cutoff, _ = look_cutoff(plan, workspace, look, cutoff)
+                cutoff, _ = look_cutoff(plan, workspace.patients, workspace, look, cutoff)
                 if last >= COUNT:
                     z[trial, look] = _analyse(plan, workspace, cutoff, last)
 
@@ -71,7 +71,16 @@ def _make_patients(
     """Draw and transform as the engine does without strata, evenly spaced arrivals given."""
     n = plan.n_patients
     patients = workspace.patients
-    draw_core(seed, trial, n, workspace.draw_event, workspace.draw_entry, workspace.draw_dropout)
+    one_trial = int(np.int64(1))  # typed: a literal would compile a kernel a second time
+    draw_core(
+        seed,
+        trial,
+        one_trial,
+        n,
+        workspace.draw_event,
+        workspace.draw_entry,
+        workspace.draw_dropout,
+    )
     if last >= RANDOMISE:
         randomise(seed, trial, plan.arrangements, n, workspace.picks, patients.arm)
         assign_cells(patients.arm, patients.stratum, plan.n_strata, n, patients.cell)

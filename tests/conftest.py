@@ -72,7 +72,8 @@ def _analysing() -> None:
     plan = _smallest()
     none = plan._replace(row_look=plan.row_look[:0])
     zero = np.uint64(0)
-    analyse(none, zero, zero, new_workspace(plan), new_statistics(1, plan), 0)
+    workspace = new_workspace(plan)
+    analyse(none, zero, zero, workspace.patients, workspace, new_statistics(1, plan), 0)
 
 
 def _smallest() -> Plan:

@@ -4,8 +4,9 @@ Imports nothing of the package and knows arrays only. A `plan.Plan` says everyth
 and does not change; `statistics.Statistics` are the rows that come out. The caller owns both, and a
 `workspace.Workspace`: the trial loop allocates nothing.
 
-`trial.simulate_trials` is the one loop; each stage of it is a kernel over the arrays of one trial's
-patients, in a module of its own:
+`trial.simulate_trials` is the one loop; each stage of it is a kernel over the arrays of patients,
+in a module of its own. Patients are made, of several small trials at once; then each trial is
+analysed:
 
 draws → times → cutoffs → ordering → logrank, cox
 """

@@ -17,7 +17,11 @@ LINE = 8
 
 
 class Patients(NamedTuple):
-    """One trial's patients; arrays (n_patients,), or by endpoint (n_endpoints, n_patients).
+    """Patients of one trial or of several; arrays (n,), or by endpoint (n_endpoints, n).
+
+    Patients of small trials are made for several trials at once, and stand trial after trial. To
+    the analysis of one trial go only its own; in arrays by endpoint they begin at ``first``. See
+    `simulate.engine.patients`.
 
     ``entry``, ``calendar_end`` and ``calendar_event`` are calendar months; the other times run from
     randomisation. ``progression`` is the latent time to progression, filled where there are both
@@ -45,6 +49,7 @@ class Patients(NamedTuple):
     outcome: IntArray
     calendar_end: FloatArray
     calendar_event: FloatArray
+    first: int
 
 
 class Curve(NamedTuple):

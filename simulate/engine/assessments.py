@@ -31,16 +31,13 @@ def observe(
     trial: np.uint64,
     arm: IntArray,
     shift: FloatArray,
-    progression: FloatArray,
-    death: FloatArray,
-    response: FloatArray,
     n: int,
-    out_pfs: FloatArray,
-    out_os: FloatArray,
-    out_response: FloatArray,
-    out_confirmed: FloatArray,
+    pfs: FloatArray,
+    os: FloatArray,
+    response: FloatArray,
+    confirmed: FloatArray,
 ) -> None:
-    """What is recorded of each patient, if followed for ever.
+    """Put what is recorded of each patient, if followed for ever, in place of latent months.
 
     Parameters
     ----------
@@ -52,30 +49,32 @@ def observe(
         Each patient's arm.
     shift : FloatArray, shape (n,)
         Days by which all visits of each patient are late; read where the schedule has shifts.
-    progression, death, response : FloatArray, shape (n,)
-        Latent months from randomisation, infinite for never; a response is before both others.
-        Randomisation is on day 0, and whatever happens counts from day 1.
     n : int
         Number of patients.
-    out_pfs, out_os : FloatArray, shape (n,)
-        Months of the scan that shows progression or of death, whichever is earlier, and of death.
-        The two are equal where death is the event of PFS.
-    out_response : FloatArray, shape (n,)
-        Months of the scan that first shows a response; infinite if none does before PFS ends.
-    out_confirmed : FloatArray, shape (n,)
-        Months from which the response counts: of the next scan attended, if that is before PFS
-        ends (else infinite), where responses must be confirmed; elsewhere of ``out_response``.
+    pfs : FloatArray, shape (n,)
+        Latent months of progression; then of the scan that shows it or of death, whichever is
+        earlier.
+    os : FloatArray, shape (n,)
+        Latent months of death; then the months of its day. The two are equal where death is the
+        event of PFS.
+    response : FloatArray, shape (n,)
+        Latent months of a response, which is before both others; then of the scan that first shows
+        it, infinite if none does before PFS ends.
+    confirmed : FloatArray, shape (n,)
+        Filled with the months from which the response counts: of the next scan attended, if that is
+        before PFS ends (else infinite), where responses must be confirmed; elsewhere of
+        ``response``.
 
     Notes
     -----
-    Later than 1200 months everything is infinite. ``out_pfs`` may be the array of progression,
-    ``out_os`` that of death, ``out_response`` that of response.
+    Latent months run from randomisation, and are infinite for never. Randomisation is on day 0, and
+    whatever happens counts from day 1. Later than 1200 months everything is infinite.
     """
-    to_days(death, n, out_os)
-    to_days(progression, n, out_pfs)
-    to_days(response, n, out_response)
+    to_days(n, pfs)
+    to_days(n, os)
+    to_days(n, response)
     if schedule.is_common_plan:
-        scan_on_plan(schedule, shift, n, out_pfs, out_os, out_response, out_confirmed)
+        scan_on_plan(schedule, shift, n, pfs, os, response, confirmed)
     else:
         scan_at_visits(
             schedule,
@@ -84,15 +83,15 @@ def observe(
             arm,
             shift,
             n,
-            out_pfs,
-            out_os,
-            out_response,
-            out_confirmed,
+            pfs,
+            os,
+            response,
+            confirmed,
         )
-    to_months(n, out_pfs)
-    to_months(n, out_os)
-    to_months(n, out_response)
-    to_months(n, out_confirmed)
+    to_months(n, pfs)
+    to_months(n, os)
+    to_months(n, response)
+    to_months(n, confirmed)
 
 
 @inlined_kernel
@@ -106,13 +105,14 @@ def month_of(day: float) -> float:
 
 
 @kernel
-def to_days(months: FloatArray, n: int, out: FloatArray) -> None:
-    """First day, from 1 to `NEVER_DAY`, whose month is not before ``months``, (n,)."""
+def to_days(n: int, months: FloatArray) -> None:
+    """Months to the first day, from 1 to `NEVER_DAY`, whose month is not before, in place, (n,)."""
     for i in range(n):
-        near = (min(months[i], MOST_MONTHS) * DAYS_PER_MONTH + ROUND) - ROUND
+        month = months[i]
+        near = (min(month, MOST_MONTHS) * DAYS_PER_MONTH + ROUND) - ROUND
         # The product may be off in its last bit: the day's own month decides.
-        day = near if month_of(near) >= months[i] else near + 1.0
-        out[i] = max(day, 1.0) if months[i] <= MOST_MONTHS else NEVER_DAY
+        day = near if month_of(near) >= month else near + 1.0
+        months[i] = max(day, 1.0) if month <= MOST_MONTHS else NEVER_DAY
 
 
 @kernel

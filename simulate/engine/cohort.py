@@ -29,10 +29,11 @@ def make_cohort(
     cutoffs : FloatArray, shape (n_looks,)
         Filled with the calendar month of each look; NaN for one that does not take place.
     """
-    make_patients(plan, seed, trial, workspace)
+    one_trial = int(np.int64(1))  # typed: a literal would compile kernels a second time
+    make_patients(plan, seed, trial, one_trial, workspace)
     previous_cutoff = 0.0
     for look in range(len(cutoffs)):
-        cutoff, _ = look_cutoff(plan, workspace, look, previous_cutoff)
+        cutoff, _ = look_cutoff(plan, workspace.patients, workspace, look, previous_cutoff)
         if cutoff < np.inf:
             previous_cutoff = cutoff
             cutoffs[look] = cutoff

@@ -41,19 +41,22 @@ from simulate.engine.workspace import Workspace
 
 
 @inlined_kernel
-def follow_course(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Workspace) -> None:
-    """Events of every endpoint of all patients, and the end of their follow-up.
+def follow_course(
+    plan: Plan, seed: np.uint64, trial: np.uint64, n_trials: int, workspace: Workspace
+) -> None:
+    """Events of every endpoint of all patients of the trials, and the end of their follow-up.
 
     Needs cells, entries, dropouts and the uniforms of the first event in the workspace.
     """
-    n = plan.n_patients
+    n_each = plan.n_patients
+    n = n_trials * n_each
     course = plan.course
     patients = workspace.patients
-    make_events(plan, seed, trial, workspace)
+    make_events(plan, seed, trial, n_trials, workspace)
     if course.is_assessed:
-        see_through_scans(course, seed, trial, n, workspace)
+        see_through_scans(course, seed, trial, n_trials, n_each, workspace)
     for binary in range(course.n_binary):
-        add_binary(course, seed, trial, binary, n, workspace)
+        add_binary(course, seed, trial, n_trials, n_each, binary, workspace)
     for endpoint in range(course.n_endpoints):
         end_follow_up(patients, endpoint, plan.maximum_follow_up, n)
     if course.response >= 0:
@@ -80,9 +83,12 @@ def follow_course(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Work
 
 
 @inlined_kernel
-def make_events(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Workspace) -> None:
+def make_events(
+    plan: Plan, seed: np.uint64, trial: np.uint64, n_trials: int, workspace: Workspace
+) -> None:
     """Latent times of PFS, OS and response, by the endpoint model or through the states."""
-    n = plan.n_patients
+    n_each = plan.n_patients
+    n = n_trials * n_each
     course = plan.course
     patients = workspace.patients
     if course.needs_scores:
@@ -92,24 +98,41 @@ def make_events(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Worksp
     member = int(np.int64(trial % np.uint64(plan.n_members)))
     if plan.has_states:
         # Its hazards are picked out in there: this function takes long enough to compile.
-        follow_states(course.first_event, plan.states, member, n_cells, seed, trial, n, workspace)
+        follow_states(
+            course.first_event,
+            plan.states,
+            member,
+            n_cells,
+            seed,
+            trial,
+            n_trials,
+            n_each,
+            workspace,
+        )
     else:
         first_event = of_member(course.first_event, member, n_cells)
         invert_hazards(workspace.draw_event, patients.cell, first_event, n, patients.event[0])
         if course.has_deaths:
-            add_deaths(course, seed, trial, n, workspace)
+            add_deaths(course, seed, trial, n_trials, n_each, workspace)
         if course.response >= 0:
-            add_responses(course, seed, trial, n, workspace)
+            add_responses(course, seed, trial, n_trials, n_each, workspace)
 
 
 @kernel
 def add_deaths(
-    course: Course, seed: np.uint64, trial: np.uint64, n: int, workspace: Workspace
+    course: Course,
+    seed: np.uint64,
+    trial: np.uint64,
+    n_trials: int,
+    n_each: int,
+    workspace: Workspace,
 ) -> None:
     """Overall survival beside the latent time to progression; PFS is the earlier of the two."""
+    n = n_trials * n_each
     patients = workspace.patients
     uniforms = workspace.draw_other
-    draw_uniform(seed, trial, np.uint64(PURPOSE_DEATH) << SHIFT_8, n, uniforms)
+    address = np.uint64(PURPOSE_DEATH) << SHIFT_8
+    draw_uniform(seed, trial, n_trials, address, n_each, uniforms)
     if course.needs_scores:
         normal_scores(uniforms, n, workspace.score_second)
         # The score keeps its independent part: the response's is made from it.
@@ -130,13 +153,19 @@ def add_deaths(
 
 @kernel
 def add_responses(
-    course: Course, seed: np.uint64, trial: np.uint64, n: int, workspace: Workspace
+    course: Course,
+    seed: np.uint64,
+    trial: np.uint64,
+    n_trials: int,
+    n_each: int,
+    workspace: Workspace,
 ) -> None:
     """Who responds, and when."""
+    n = n_trials * n_each
     patients = workspace.patients
     uniforms = workspace.draw_other
     times = workspace.draw_event
-    draw_response(seed, trial, n, uniforms, times)
+    draw_response(seed, trial, n_trials, n_each, uniforms, times)
     if course.needs_scores:
         score = workspace.score_response
         normal_scores(uniforms, n, score)
@@ -164,41 +193,53 @@ def add_responses(
 
 @kernel
 def see_through_scans(
-    course: Course, seed: np.uint64, trial: np.uint64, n: int, workspace: Workspace
+    course: Course,
+    seed: np.uint64,
+    trial: np.uint64,
+    n_trials: int,
+    n_each: int,
+    workspace: Workspace,
 ) -> None:
     """Put in place of latent events what the scans see; a response counts once it is confirmed."""
+    n = n_trials * n_each
     patients = workspace.patients
-    progression = patients.progression
+    pfs = patients.event[0]
     death = workspace.float_scratch
     if course.has_deaths:
         death = patients.event[1]
+        copy(patients.progression, n, pfs)
     else:
-        progression = patients.event[0]
-        for i in range(n):
-            death[i] = np.inf
-    response = workspace.float_scratch_2
+        never(n, death)
+    response = patients.response
+    confirmed = workspace.float_scratch_2
     if course.response >= 0:
-        response = patients.event[course.response]
+        confirmed = patients.event[course.response]
+        copy(confirmed, n, response)
     else:
-        for i in range(n):
-            response[i] = np.inf
+        never(n, response)
     schedule = course.schedule
     if schedule.is_shifted or schedule.has_unevaluable:
-        draw_patients(schedule, seed, trial, patients.arm, n, patients.shift, patients.assessable)
+        draw_patients(
+            schedule,
+            seed,
+            trial,
+            n_trials,
+            n_each,
+            patients.arm,
+            patients.shift,
+            patients.assessable,
+        )
     observe(
         schedule,
         seed,
         trial,
         patients.arm,
         patients.shift,
-        progression,
-        death,
-        response,
         n,
-        patients.event[0],
+        pfs,
         death,
-        patients.response,
         response,
+        confirmed,
     )
     if course.disease_control >= 0:
         control = patients.event[course.disease_control]
@@ -208,7 +249,7 @@ def see_through_scans(
             trial,
             patients.arm,
             patients.shift,
-            patients.event[0],
+            pfs,
             n,
             control,
         )
@@ -217,9 +258,23 @@ def see_through_scans(
     if course.has_investigator:
         read_again(course, seed, trial, death, n, workspace)
     if schedule.has_unevaluable:
-        leave_unassessed(patients.assessable, n, patients.event[0])
-        leave_unassessed(patients.assessable, n, patients.response)
+        leave_unassessed(patients.assessable, n, pfs)
         leave_unassessed(patients.assessable, n, response)
+        leave_unassessed(patients.assessable, n, confirmed)
+
+
+@kernel
+def copy(months: FloatArray, n: int, out: FloatArray) -> None:
+    """The same months, (n,)."""
+    for i in range(n):
+        out[i] = months[i]
+
+
+@kernel
+def never(n: int, out: FloatArray) -> None:
+    """Months of what never happens, (n,)."""
+    for i in range(n):
+        out[i] = np.inf
 
 
 @kernel
@@ -248,13 +303,20 @@ def end_shown(plan: Plan, patients: Patients, n: int) -> None:
 
 @kernel
 def add_binary(
-    course: Course, seed: np.uint64, trial: np.uint64, binary: int, n: int, workspace: Workspace
+    course: Course,
+    seed: np.uint64,
+    trial: np.uint64,
+    n_trials: int,
+    n_each: int,
+    binary: int,
+    workspace: Workspace,
 ) -> None:
     """Who has a binary endpoint; it happens when it is assessed."""
+    n = n_trials * n_each
     patients = workspace.patients
     uniforms = workspace.draw_other
     address = (np.uint64(PURPOSE_BINARY) << SHIFT_8) | np.uint64(binary)
-    draw_uniform(seed, trial, address, n, uniforms)
+    draw_uniform(seed, trial, n_trials, address, n_each, uniforms)
     correlation = course.binary_correlation[binary]
     if correlation != 0.0:
         rest = math.sqrt(1.0 - correlation * correlation)

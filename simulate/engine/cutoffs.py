@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from simulate.engine.arrays import FloatArray
+from simulate.engine.arrays import FloatArray, Patients
 from simulate.engine.codes import (
     FALL_BACK_LAST_EVENT,
     FALL_BACK_SKIP,
@@ -17,6 +17,7 @@ from simulate.engine.codes import (
     NODE_MINIMUM_FOLLOW_UP,
 )
 from simulate.engine.compile import inlined_kernel, kernel
+from simulate.engine.patients import own_row
 from simulate.engine.plan import Plan
 from simulate.engine.workspace import Workspace
 
@@ -28,7 +29,7 @@ INFINITY_BITS = 0x7FF0000000000000
 
 @inlined_kernel
 def look_cutoff(
-    plan: Plan, workspace: Workspace, look: int, previous_cutoff: float
+    plan: Plan, patients: Patients, workspace: Workspace, look: int, previous_cutoff: float
 ) -> tuple[float, bool]:
     """Calendar month of a look's cutoff, and whether an event target had to be replaced.
 
@@ -36,16 +37,21 @@ def look_cutoff(
     look infinitely late, the targets are replaced by what their rule says. Still infinite: the look
     does not take place.
     """
-    cutoff = _evaluate(plan, workspace, look, previous_cutoff, False)
+    cutoff = _evaluate(plan, patients, workspace, look, previous_cutoff, False)
     replaced = cutoff == np.inf
     if replaced:
-        cutoff = _evaluate(plan, workspace, look, previous_cutoff, True)
+        cutoff = _evaluate(plan, patients, workspace, look, previous_cutoff, True)
     return max(cutoff, previous_cutoff), replaced
 
 
 @inlined_kernel
 def _evaluate(
-    plan: Plan, workspace: Workspace, look: int, previous_cutoff: float, replace: bool
+    plan: Plan,
+    patients: Patients,
+    workspace: Workspace,
+    look: int,
+    previous_cutoff: float,
+    replace: bool,
 ) -> float:
     """Value of a look's nodes, in postfix order on a stack."""
     stack = workspace.stack
@@ -54,11 +60,11 @@ def _evaluate(
         kind = plan.node_kind[node]
         count = plan.node_count[node]
         if kind == NODE_EVENTS:
-            value = _event_target(plan, workspace, node, replace)
+            value = _event_target(plan, patients, workspace, node, replace)
         elif kind == NODE_CALENDAR:
             value = plan.node_months[node]
         elif kind == NODE_MINIMUM_FOLLOW_UP:
-            value = workspace.patients.entry[count - 1] + plan.node_months[node]
+            value = patients.entry[count - 1] + plan.node_months[node]
         elif kind == NODE_AFTER_PREVIOUS:
             value = previous_cutoff + plan.node_months[node]
         else:
@@ -75,12 +81,13 @@ def _evaluate(
 
 
 @inlined_kernel
-def _event_target(plan: Plan, workspace: Workspace, node: int, replace: bool) -> float:
+def _event_target(
+    plan: Plan, patients: Patients, workspace: Workspace, node: int, replace: bool
+) -> float:
     """Calendar month of a node's n-th event; infinite if never reached and not replaced."""
     n = plan.n_patients
-    patients = workspace.patients
     endpoint = plan.node_endpoint[node]
-    events = patients.calendar_event[endpoint]
+    events = own_row(patients.calendar_event, endpoint, patients)
     times = events
     mask = plan.node_mask[node]
     if mask >= 0:
@@ -92,17 +99,16 @@ def _event_target(plan: Plan, workspace: Workspace, node: int, replace: bool) ->
     rule = plan.node_rule[node]
     if cutoff < np.inf or not replace or rule == FALL_BACK_SKIP:
         return cutoff
-    return _fall_back(patients.calendar_end, plan.course.first_endpoint, times, n, rule)
+    return _fall_back(patients, plan.course.first_endpoint, times, n, rule)
 
 
 @kernel
 def _fall_back(
-    calendar_ends: FloatArray, first_endpoint: int, times: FloatArray, n: int, rule: int
+    patients: Patients, first_endpoint: int, times: FloatArray, n: int, rule: int
 ) -> float:
     """Calendar month of the last counted event, or of the end of all follow-up.
 
-    ``calendar_ends`` (n_endpoints, n) are those of every endpoint from ``first_endpoint`` on,
-    ``times`` (n,) the events.
+    Of every endpoint from ``first_endpoint`` on; ``times`` (n,) are the events.
     """
     latest = -1.0
     if rule == FALL_BACK_LAST_EVENT:
@@ -110,9 +116,10 @@ def _fall_back(
             if times[i] < np.inf:
                 latest = max(latest, times[i])
     else:
-        for row in range(len(calendar_ends)):
-            for i in range(n if row >= first_endpoint else 0):
-                latest = max(latest, calendar_ends[row, i])
+        for endpoint in range(len(patients.calendar_end)):
+            calendar_end = own_row(patients.calendar_end, endpoint, patients)
+            for i in range(n if endpoint >= first_endpoint else 0):
+                latest = max(latest, calendar_end[i])
     return latest if latest >= 0.0 else np.inf
 
 

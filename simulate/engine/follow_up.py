@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulate.engine.arrays import FloatArray, IntArray
+from simulate.engine.arrays import FloatArray, IntArray, Patients
 from simulate.engine.assessments import DAYS_PER_MONTH, MOST_MONTHS, month_of
 from simulate.engine.codes import EVENT
 from simulate.engine.compile import inlined_kernel, kernel
 from simulate.engine.elementary import ROUND
 from simulate.engine.ordering import CENSORED_BIT, PAYLOAD_BITS, ticks_per_month
+from simulate.engine.patients import own_row
 from simulate.engine.plan import Plan, Schedule
 from simulate.engine.visits import last_attended
 from simulate.engine.workspace import Workspace
@@ -25,6 +26,7 @@ def follow_pfs(
     plan: Plan,
     seed: np.uint64,
     trial: np.uint64,
+    patients: Patients,
     workspace: Workspace,
     endpoint: int,
     n_entered: int,
@@ -34,10 +36,10 @@ def follow_pfs(
 
     ``endpoint`` is 0, or that of PFS by the investigator.
     """
-    patients = workspace.patients
     out = workspace.follow_up
-    calendar_end = patients.calendar_end[endpoint]
-    follow_up_times(patients.entry, patients.end[endpoint], calendar_end, n_entered, cutoff, out)
+    end = own_row(patients.end, endpoint, patients)
+    calendar_end = own_row(patients.calendar_end, endpoint, patients)
+    follow_up_times(patients.entry, end, calendar_end, n_entered, cutoff, out)
     if plan.course.schedule.ends_at_scans:
         back_to_scans(
             plan.course.schedule,
@@ -47,7 +49,7 @@ def follow_pfs(
             patients.shift,
             patients.entry,
             calendar_end,
-            patients.outcome[endpoint],
+            own_row(patients.outcome, endpoint, patients),
             n_entered,
             cutoff,
             workspace.float_scratch,
@@ -123,13 +125,30 @@ def back_to_scans(
     if schedule.is_shifted:
         for i in range(n_entered):
             scans[i] += shift[i] if scans[i] > 0.0 else 0.0
+    # An arm after the other: what is looked up by patient keeps a loop from vectorising.
+    for group in range(len(schedule.at_last_scan)):
+        if schedule.at_last_scan[group]:
+            censor_at(scans, calendar_end, outcome, arm, group, n_entered, cutoff, follow_up)
+
+
+@kernel
+def censor_at(
+    scans: FloatArray,
+    calendar_end: FloatArray,
+    outcome: IntArray,
+    arm: IntArray,
+    group: int,
+    n_entered: int,
+    cutoff: float,
+    follow_up: FloatArray,
+) -> None:
+    """End the follow-up of the patients of an arm without an event at ``scans``, (n_entered,)."""
     for i in range(n_entered):
         is_event = (calendar_end[i] <= cutoff) & (outcome[i] == EVENT)
-        stays = is_event | (schedule.at_last_scan[np.uint64(arm[i])] == 0)
         # Both are worked out first, so that the loop can vectorise.
         planned = follow_up[i]
         scanned = month_of(scans[i])
-        follow_up[i] = planned if stays else scanned
+        follow_up[i] = planned if is_event | (arm[i] != group) else scanned
 
 
 @kernel

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from simulate.engine.arrays import Curve, FloatArray, IntArray
+from simulate.engine.arrays import Curve, FloatArray, IntArray, Patients
 from simulate.engine.codes import (
     ESTIMATE_NONE,
     ESTIMATE_OF_LAST_SURVIVAL,
@@ -39,6 +39,7 @@ from simulate.engine.kaplan_meier import (
 from simulate.engine.logrank import logrank
 from simulate.engine.maxcombo import combine
 from simulate.engine.median import median, median_limits
+from simulate.engine.patients import own_row
 from simulate.engine.plan import Hypotheses, Plan
 from simulate.engine.proportions import (
     compare_proportions,
@@ -328,6 +329,7 @@ def figure_of_curves(
 @inlined_kernel
 def analyse_proportions(
     plan: Plan,
+    patients: Patients,
     workspace: Workspace,
     statistics: Statistics,
     trial_row: int,
@@ -343,7 +345,7 @@ def analyse_proportions(
     estimate = se = z = np.nan
     if kind == TEST_PROPORTIONS:
         z, estimate, se, flag = difference_of(
-            plan, workspace, statistics, trial_row, row, n_entered, cutoff
+            plan, patients, workspace, statistics, trial_row, row, n_entered, cutoff
         )
     else:
         x = int(np.int64(statistics.events_experimental[trial_row, row]))
@@ -369,6 +371,7 @@ def proportion_of_arm(x: int, n: int) -> tuple[float, float, int]:
 @kernel
 def difference_of(
     plan: Plan,
+    patients: Patients,
     workspace: Workspace,
     statistics: Statistics,
     trial_row: int,
@@ -385,9 +388,9 @@ def difference_of(
         n_strata = plan.n_strata
         endpoint = hypotheses.endpoint[hypothesis]
         count_by_stratum(
-            workspace.patients.arm,
-            workspace.patients.stratum,
-            workspace.patients.calendar_event[endpoint],
+            patients.arm,
+            patients.stratum,
+            own_row(patients.calendar_event, endpoint, patients),
             hypotheses.experimental_arm[hypothesis],
             hypotheses.control_arm[hypothesis],
             n_entered,

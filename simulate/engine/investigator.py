@@ -64,7 +64,8 @@ def read_again(
     of_progression = workspace.draw_event
     of_response = workspace.draw_other
     address = np.uint64(PURPOSE_INVESTIGATOR) << SHIFT_8
-    draw_pair(seed, trial, address, n, of_progression, of_response)
+    one_trial = int(np.int64(1))  # typed: a literal would compile a kernel a second time
+    draw_pair(seed, trial, one_trial, address, n, of_progression, of_response)
     pfs = patients.event[0]
     if course.pfs_investigator >= 0:
         own_pfs = patients.event[course.pfs_investigator]

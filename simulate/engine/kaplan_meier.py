@@ -60,6 +60,22 @@ def arm_curves(keys: IntArray, n: int, scale: float, until: float, both: Curve) 
 
 
 @kernel
+def curve_of_one_arm(keys: IntArray, n: int, scale: float, until: float, curve: Curve) -> int:
+    """As `arm_curves`, of keys of one arm alone; returns the rows of its curve."""
+    inverse_scale = 1.0 / scale
+    place = np.uint64(0)
+    for i in range(count_keys_until(keys, n, scale, until)):
+        key = keys[i]
+        # Written for censorings, too, and then overwritten: cheaper than a branch.
+        curve.months[place] = (key >> PAYLOAD_BITS) * inverse_scale
+        curve.survival[place] = n - i
+        place += np.uint64(1 - ((key & CENSORED_BIT) >> 1))
+    n_rows = int(np.int64(place))
+    _multiply_up(curve.survival, curve.greenwood, n_rows)
+    return n_rows
+
+
+@kernel
 def _multiply_up(survival: FloatArray, greenwood: FloatArray, n_rows: int) -> None:
     """From the number at risk in ``survival`` to S and the terms of Greenwood's sum."""
     for j in range(n_rows):

@@ -2,7 +2,9 @@
 
 Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011. A draw is a
 pure function of a 64-bit key, the seed, and a 128-bit counter, its address: patient, trial (two
-words), purpose and draw. Nothing is remembered between draws, so any trial can be made alone.
+words), purpose and draw. Nothing is remembered between draws, so any trial can be made alone. The
+functions below draw for ``n_trials`` trials from number ``trial`` on, of ``n`` patients each; their
+arrays hold trial after trial.
 
 Purposes, only ever appended to:
 
@@ -138,90 +140,131 @@ def uniform_32(word: np.uint64) -> np.float64:
 def draw_core(
     seed: np.uint64,
     trial: np.uint64,
+    n_trials: int,
     n: int,
     event: FloatArray,
     entry: FloatArray,
     dropout: FloatArray,
 ) -> None:
-    """Draw each patient's core block: uniforms for first event, entry and dropout, each (n,)."""
+    """Draw each patient's core block: uniforms for first event, entry and dropout.
+
+    Each (n_trials * n,).
+    """
     k0 = seed & MASK
     k1 = seed >> SHIFT_32
-    low = trial & MASK
-    high = trial >> SHIFT_32
-    for i in range(n):
-        w0, w1, w2, w3 = philox4x32(np.uint64(i) & MASK, low, high, np.uint64(0), k0, k1)
-        event[i] = uniform_52(w0, w1)
-        entry[i] = uniform_32(w2)
-        dropout[i] = uniform_32(w3)
+    for t in range(n_trials):
+        low = (trial + np.uint64(t)) & MASK
+        high = (trial + np.uint64(t)) >> SHIFT_32
+        own_event = event[t * n : (t + 1) * n]
+        own_entry = entry[t * n : (t + 1) * n]
+        own_dropout = dropout[t * n : (t + 1) * n]
+        for i in range(n):
+            w0, w1, w2, w3 = philox4x32(np.uint64(i) & MASK, low, high, np.uint64(0), k0, k1)
+            own_event[i] = uniform_52(w0, w1)
+            own_entry[i] = uniform_32(w2)
+            own_dropout[i] = uniform_32(w3)
 
 
 @kernel
 def draw_uniform(
-    seed: np.uint64, trial: np.uint64, address: np.uint64, n: int, out: FloatArray
+    seed: np.uint64,
+    trial: np.uint64,
+    n_trials: int,
+    address: np.uint64,
+    n: int,
+    out: FloatArray,
 ) -> None:
-    """Draw each patient's uniform (52 bits) at an ``address``: ``purpose << 8 | draw``, (n,)."""
+    """Draw each patient's uniform (52 bits) at an ``address``: ``purpose << 8 | draw``.
+
+    ``out`` is (n_trials * n,).
+    """
     k0 = seed & MASK
     k1 = seed >> SHIFT_32
-    low = trial & MASK
-    high = trial >> SHIFT_32
-    for i in range(n):
-        w0, w1, _, _ = philox4x32(np.uint64(i) & MASK, low, high, address, k0, k1)
-        out[i] = uniform_52(w0, w1)
+    for t in range(n_trials):
+        low = (trial + np.uint64(t)) & MASK
+        high = (trial + np.uint64(t)) >> SHIFT_32
+        own_out = out[t * n : (t + 1) * n]
+        for i in range(n):
+            w0, w1, _, _ = philox4x32(np.uint64(i) & MASK, low, high, address, k0, k1)
+            own_out[i] = uniform_52(w0, w1)
 
 
 @kernel
 def draw_response(
-    seed: np.uint64, trial: np.uint64, n: int, response: FloatArray, time: FloatArray
+    seed: np.uint64,
+    trial: np.uint64,
+    n_trials: int,
+    n: int,
+    response: FloatArray,
+    time: FloatArray,
 ) -> None:
-    """Draw each patient's uniforms for response (52 bits) and its time (32 bits), each (n,)."""
+    """Draw each patient's uniforms for response (52 bits) and its time (32 bits).
+
+    Each (n_trials * n,).
+    """
     k0 = seed & MASK
     k1 = seed >> SHIFT_32
-    low = trial & MASK
-    high = trial >> SHIFT_32
     address = np.uint64(PURPOSE_RESPONSE) << SHIFT_8
-    for i in range(n):
-        w0, w1, w2, _ = philox4x32(np.uint64(i) & MASK, low, high, address, k0, k1)
-        response[i] = uniform_52(w0, w1)
-        time[i] = uniform_32(w2)
+    for t in range(n_trials):
+        low = (trial + np.uint64(t)) & MASK
+        high = (trial + np.uint64(t)) >> SHIFT_32
+        own_response = response[t * n : (t + 1) * n]
+        own_time = time[t * n : (t + 1) * n]
+        for i in range(n):
+            w0, w1, w2, _ = philox4x32(np.uint64(i) & MASK, low, high, address, k0, k1)
+            own_response[i] = uniform_52(w0, w1)
+            own_time[i] = uniform_32(w2)
 
 
 @kernel
 def draw_pair(
     seed: np.uint64,
     trial: np.uint64,
+    n_trials: int,
     address: np.uint64,
     n: int,
     first: FloatArray,
     second: FloatArray,
 ) -> None:
-    """Draw two uniforms of each patient (52 bits each) at an ``address``, each (n,)."""
+    """Draw two uniforms of each patient (52 bits each) at an ``address``, each (n_trials * n,)."""
     k0 = seed & MASK
     k1 = seed >> SHIFT_32
-    low = trial & MASK
-    high = trial >> SHIFT_32
-    for i in range(n):
-        w0, w1, w2, w3 = philox4x32(np.uint64(i) & MASK, low, high, address, k0, k1)
-        first[i] = uniform_52(w0, w1)
-        second[i] = uniform_52(w2, w3)
+    for t in range(n_trials):
+        low = (trial + np.uint64(t)) & MASK
+        high = (trial + np.uint64(t)) >> SHIFT_32
+        own_first = first[t * n : (t + 1) * n]
+        own_second = second[t * n : (t + 1) * n]
+        for i in range(n):
+            w0, w1, w2, w3 = philox4x32(np.uint64(i) & MASK, low, high, address, k0, k1)
+            own_first[i] = uniform_52(w0, w1)
+            own_second[i] = uniform_52(w2, w3)
 
 
 @kernel
 def draw_assessed(
-    seed: np.uint64, trial: np.uint64, n: int, shift: FloatArray, uniform: FloatArray
+    seed: np.uint64,
+    trial: np.uint64,
+    n_trials: int,
+    n: int,
+    shift: FloatArray,
+    uniform: FloatArray,
 ) -> None:
-    """Draw what holds for all of a patient's visits, each (n,), of 32 bits.
+    """Draw what holds for all of a patient's visits, each (n_trials * n,), of 32 bits.
 
     ``shift`` is the word itself, as a number below 2**32; ``uniform`` is one.
     """
     k0 = seed & MASK
     k1 = seed >> SHIFT_32
-    low = trial & MASK
-    high = trial >> SHIFT_32
     address = np.uint64(PURPOSE_ASSESSED) << SHIFT_8
-    for i in range(n):
-        w0, w1, _, _ = philox4x32(np.uint64(i) & MASK, low, high, address, k0, k1)
-        shift[i] = np.uint64(w0 | TWO_52_BITS).view(np.float64) - TWO_52
-        uniform[i] = uniform_32(w1)
+    for t in range(n_trials):
+        low = (trial + np.uint64(t)) & MASK
+        high = (trial + np.uint64(t)) >> SHIFT_32
+        own_shift = shift[t * n : (t + 1) * n]
+        own_uniform = uniform[t * n : (t + 1) * n]
+        for i in range(n):
+            w0, w1, _, _ = philox4x32(np.uint64(i) & MASK, low, high, address, k0, k1)
+            own_shift[i] = np.uint64(w0 | TWO_52_BITS).view(np.float64) - TWO_52
+            own_uniform[i] = uniform_32(w1)
 
 
 @kernel

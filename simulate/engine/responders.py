@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulate.engine.arrays import FloatArray, IntArray
+from simulate.engine.arrays import FloatArray, IntArray, Patients
 from simulate.engine.assessments import DAYS_PER_MONTH, month_of
 from simulate.engine.codes import ENDPOINT_DURATION_OF_RESPONSE, EVENT, FOLLOWED_TO_END
 from simulate.engine.compile import inlined_kernel, kernel
@@ -21,24 +21,24 @@ from simulate.engine.ordering import (
     sort_keys,
     ticks_per_month,
 )
+from simulate.engine.patients import own_row
 from simulate.engine.plan import Plan
 from simulate.engine.workspace import Workspace
 
 
 @inlined_kernel
 def count_in_arm(
-    plan: Plan, workspace: Workspace, hypothesis: int, n_entered: int, cutoff: float
+    plan: Plan, patients: Patients, hypothesis: int, n_entered: int, cutoff: float
 ) -> int:
     """Responders of an estimate's arm, and their events and dropouts, three counts in one."""
-    patients = workspace.patients
     response = plan.course.response
     of_duration = plan.hypotheses.endpoint[hypothesis] == ENDPOINT_DURATION_OF_RESPONSE
     counted = 0 if of_duration else response
     return count_responders(
         patients.arm,
-        patients.calendar_event[response],
-        patients.outcome[counted],
-        patients.calendar_end[counted],
+        own_row(patients.calendar_event, response, patients),
+        own_row(patients.outcome, counted, patients),
+        own_row(patients.calendar_end, counted, patients),
         plan.hypotheses.experimental_arm[hypothesis],
         n_entered,
         cutoff,
@@ -47,25 +47,31 @@ def count_in_arm(
 
 @inlined_kernel
 def put_responders_in_order(
-    plan: Plan, workspace: Workspace, hypothesis: int, n_entered: int, cutoff: float
+    plan: Plan,
+    patients: Patients,
+    workspace: Workspace,
+    hypothesis: int,
+    n_entered: int,
+    cutoff: float,
 ) -> int:
     """Sort the keys of the responders of one estimate; returns how many these are.
 
     Needs the follow-up for PFS in ``workspace.follow_up``, where it is their duration that counts.
     """
     course = plan.course
-    patients = workspace.patients
     keys = workspace.keys
     bits = plan.stratum_bits
     scale = ticks_per_month(cutoff, bits)
     own_arm = plan.hypotheses.experimental_arm[hypothesis]
-    response = patients.response if course.is_assessed else patients.event[course.response]
-    confirmed = patients.calendar_event[course.response]
+    response = patients.response
+    if not course.is_assessed:
+        response = own_row(patients.event, course.response, patients)
+    confirmed = own_row(patients.calendar_event, course.response, patients)
     if plan.hypotheses.endpoint[hypothesis] == ENDPOINT_DURATION_OF_RESPONSE:
         n = duration_keys(
             workspace.follow_up,
-            patients.outcome[0],
-            patients.calendar_end[0],
+            own_row(patients.outcome, 0, patients),
+            own_row(patients.calendar_end, 0, patients),
             response,
             confirmed,
             patients.arm,
@@ -133,7 +139,6 @@ def duration_keys(
     them: equal days are equal keys. Likewise ``censored_on_days`` of follow-up that ends at a scan.
     ``keys`` is as long as there are patients.
     """
-    place = np.uint64(0)
     for i in range(n_entered):
         is_event = (calendar_end[i] <= cutoff) & (outcome[i] == EVENT)
         # A response at the very cutoff may come out a rounding error after it.
@@ -142,10 +147,8 @@ def duration_keys(
         is_on_day = events_on_days if is_event else censored_on_days
         months = on_day if is_on_day else months
         censored = 0 if is_event else CENSORED_BIT
-        # Written wherever the next one goes, and overwritten unless it is a responder's.
-        keys[place] = (int(months * scale) << PAYLOAD_BITS) | censored | EXPERIMENTAL_BIT
-        place += ONE if (arm[i] == own_arm) & (confirmed[i] <= cutoff) else np.uint64(0)
-    return int(np.int64(place))
+        keys[i] = (int(months * scale) << PAYLOAD_BITS) | censored | EXPERIMENTAL_BIT
+    return keep_responders(confirmed, arm, own_arm, n_entered, cutoff, keys)
 
 
 @kernel
@@ -163,9 +166,25 @@ def response_keys(
 
     All of them have responded, so that each has an event.
     """
-    place = np.uint64(0)
     for i in range(n_entered):
         months = min(response[i], cutoff)
-        keys[place] = (int(months * scale) << PAYLOAD_BITS) | EXPERIMENTAL_BIT
+        keys[i] = (int(months * scale) << PAYLOAD_BITS) | EXPERIMENTAL_BIT
+    return keep_responders(confirmed, arm, own_arm, n_entered, cutoff, keys)
+
+
+@kernel
+def keep_responders(
+    confirmed: FloatArray,
+    arm: IntArray,
+    own_arm: int,
+    n_entered: int,
+    cutoff: float,
+    keys: IntArray,
+) -> int:
+    """Move the keys of an arm's responders to the front of ``keys``; returns how many they are."""
+    place = np.uint64(0)
+    for i in range(n_entered):
+        # Written for the others, too, and then overwritten: cheaper than a branch.
+        keys[place] = keys[i]
         place += ONE if (arm[i] == own_arm) & (confirmed[i] <= cutoff) else np.uint64(0)
     return int(np.int64(place))

@@ -47,16 +47,18 @@ def follow_states(
     n_cells: int,
     seed: np.uint64,
     trial: np.uint64,
-    n: int,
+    n_trials: int,
+    n_each: int,
     workspace: Workspace,
 ) -> None:
-    """Progression, death, response and the first of the first two, of each patient, (n,).
+    """Progression, death, response and the first of the first two, of each patient of the trials.
 
     ``first_event`` and ``all_states`` hold the hazards of all members; those of one are used.
     Needs cells, and the unit exponentials of stable to progression in ``workspace.draw_event``.
     Fills ``progression`` (infinite where death comes first, or never), ``discontinuation``, and
     rows 0, 1 and 2 of ``event``: PFS, OS and response.
     """
+    n = n_trials * n_each
     to_progression = of_member(first_event, member, n_cells)
     states = states_of_member(all_states, member, n_cells)
     patients = workspace.patients
@@ -70,14 +72,14 @@ def follow_states(
     scratch = workspace.float_scratch
     address = np.uint64(PURPOSE_STATES) << SHIFT_8
     if not (states.to_response.never and states.to_death.never):
-        draw_pair(seed, trial, address, n, first, second)
+        draw_pair(seed, trial, n_trials, address, n_each, first, second)
         unit_exponentials(first, n)
         unit_exponentials(second, n)
     invert_hazards(first, cell, states.to_response, n, response)
     invert_hazards(second, cell, states.to_death, n, death)
     if not states.to_response.never:
         first_response(progression, death, response, n)
-        draw_pair(seed, trial, address | np.uint64(1), n, first, second)
+        draw_pair(seed, trial, n_trials, address | np.uint64(1), n_each, first, second)
         wait_after(
             response, cell, states.response_to_progression, states.is_forward[0], n, first, scratch
         )
@@ -87,7 +89,7 @@ def follow_states(
         replace_after(response, first, n, progression)
         replace_after(response, second, n, death)
     none_after_death(death, n, progression)
-    draw_pair(seed, trial, address | np.uint64(2), n, first, second)
+    draw_pair(seed, trial, n_trials, address | np.uint64(2), n_each, first, second)
     wait_after(
         progression, cell, states.progression_to_death, states.is_forward[2], n, first, scratch
     )

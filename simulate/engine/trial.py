@@ -10,6 +10,7 @@ from simulate.engine.allocation import (
     randomise,
     randomise_within_strata,
 )
+from simulate.engine.arrays import Patients
 from simulate.engine.codes import (
     POISSON,
     STATUS_LOOK_SKIPPED,
@@ -29,7 +30,7 @@ from simulate.engine.hypotheses import (
     keys_of,
     prepare_weights,
 )
-from simulate.engine.kaplan_meier import arm_curves, last_follow_up
+from simulate.engine.kaplan_meier import arm_curves, curve_of_one_arm, last_follow_up
 from simulate.engine.logrank import scan_risk_sets, scan_tied_risk_sets
 from simulate.engine.ordering import (
     append_strata,
@@ -42,6 +43,7 @@ from simulate.engine.ordering import (
     ticks_per_month,
     unpack_counts,
 )
+from simulate.engine.patients import own_row, patients_of_trial
 from simulate.engine.philox import PURPOSE_STRATUM, SHIFT_8, draw_core, draw_uniform
 from simulate.engine.plan import Plan
 from simulate.engine.responders import count_in_arm, put_responders_in_order
@@ -78,54 +80,92 @@ def simulate_trials(
     first_row : int
         Where trial ``start`` goes.
     """
-    for trial in range(start, stop):
-        make_patients(plan, seed, np.uint64(trial), workspace)
-        analyse(plan, seed, np.uint64(trial), workspace, statistics, first_row + trial - start)
+    at_once = len(workspace.draw_event) // plan.n_patients
+    trial = start
+    while trial < stop:
+        n_trials = min(at_once, stop - trial)
+        make_patients(plan, seed, np.uint64(trial), n_trials, workspace)
+        for t in range(n_trials):
+            patients = patients_of_trial(workspace.patients, t, plan.n_patients)
+            row = first_row + trial - start + t
+            analyse(plan, seed, np.uint64(trial + t), patients, workspace, statistics, row)
+        trial += n_trials
 
 
 @inlined_kernel
-def make_patients(plan: Plan, seed: np.uint64, trial: np.uint64, workspace: Workspace) -> None:
-    """Make all planned patients of one trial, in order of entry, in ``workspace.patients``."""
-    n = plan.n_patients
+def make_patients(
+    plan: Plan, seed: np.uint64, trial: np.uint64, n_trials: int, workspace: Workspace
+) -> None:
+    """Make all planned patients of ``n_trials`` trials, from number ``trial`` on.
+
+    In ``workspace.patients``: trial after trial, in order of entry.
+    """
+    n_each = plan.n_patients
+    n = n_trials * n_each
     patients = workspace.patients
-    draw_core(seed, trial, n, workspace.draw_event, workspace.draw_entry, workspace.draw_dropout)
+    draw_core(
+        seed,
+        trial,
+        n_trials,
+        n_each,
+        workspace.draw_event,
+        workspace.draw_entry,
+        workspace.draw_dropout,
+    )
     if plan.n_strata > 1:
         address = np.uint64(PURPOSE_STRATUM) << SHIFT_8
-        draw_uniform(seed, trial, address, n, workspace.float_scratch)
+        draw_uniform(seed, trial, n_trials, address, n_each, workspace.float_scratch)
         assign_strata(workspace.float_scratch, plan.stratum_upper, n, patients.stratum)
-    if plan.within_strata:
-        randomise_within_strata(
-            seed,
-            trial,
-            plan.arrangements,
-            patients.stratum,
-            n,
-            plan.n_strata,
-            workspace.picks,
-            workspace.sequence,
-            workspace.next_place,
-            patients.arm,
-        )
-    else:
-        randomise(seed, trial, plan.arrangements, n, workspace.picks, patients.arm)
+    assign_arms(plan, seed, trial, n_trials, workspace)
     assign_cells(patients.arm, patients.stratum, plan.n_strata, n, patients.cell)
     if plan.arrivals == POISSON:
         unit_exponentials(workspace.draw_entry, n)
-        poisson_entries(
-            workspace.draw_entry,
-            plan.accrual_start,
-            plan.accrual_cumulative,
-            plan.accrual_inverse_rate,
-            n,
-            patients.entry,
-        )
-    else:
-        for i in range(n):
-            patients.entry[i] = plan.fixed_entry[i]
+    for t in range(n_trials):
+        own = patients_of_trial(patients, t, n_each)
+        if plan.arrivals == POISSON:
+            poisson_entries(
+                workspace.draw_entry[own.first :],
+                plan.accrual_start,
+                plan.accrual_cumulative,
+                plan.accrual_inverse_rate,
+                n_each,
+                own.entry,
+            )
+        else:
+            for i in range(n_each):
+                own.entry[i] = plan.fixed_entry[i]
     if not plan.dropouts.never:
         unit_exponentials(workspace.draw_dropout, n)
     invert_hazards(workspace.draw_dropout, patients.cell, plan.dropouts, n, patients.dropout)
-    follow_course(plan, seed, trial, workspace)
+    follow_course(plan, seed, trial, n_trials, workspace)
+
+
+@inlined_kernel
+def assign_arms(
+    plan: Plan, seed: np.uint64, trial: np.uint64, n_trials: int, workspace: Workspace
+) -> None:
+    """Randomise the patients of each trial."""
+    for t in range(n_trials):
+        own = patients_of_trial(workspace.patients, t, plan.n_patients)
+        number = trial + np.uint64(t)
+        if plan.within_strata:
+            randomise_within_strata(
+                seed,
+                number,
+                plan.arrangements,
+                own.stratum,
+                plan.n_patients,
+                plan.n_strata,
+                workspace.picks,
+                workspace.sequence,
+                workspace.next_place,
+                own.arm,
+            )
+        elif plan.n_arms > 1:
+            randomise(seed, number, plan.arrangements, plan.n_patients, workspace.picks, own.arm)
+        else:
+            for i in range(plan.n_patients):
+                own.arm[i] = 0
 
 
 @inlined_kernel
@@ -133,6 +173,7 @@ def analyse(
     plan: Plan,
     seed: np.uint64,
     trial: np.uint64,
+    patients: Patients,
     workspace: Workspace,
     statistics: Statistics,
     trial_row: int,
@@ -149,7 +190,7 @@ def analyse(
     for row in range(len(plan.row_look)):
         while look < plan.row_look[row]:
             look += 1
-            cutoff, target_missed = look_cutoff(plan, workspace, look, previous_cutoff)
+            cutoff, target_missed = look_cutoff(plan, patients, workspace, look, previous_cutoff)
             skipped = cutoff == np.inf
             if not skipped:
                 previous_cutoff = cutoff
@@ -161,11 +202,12 @@ def analyse(
         hypothesis = plan.row_hypothesis[row]
         if plan.row_counts[row]:
             months = counted_after(plan.hypotheses, hypothesis)
-            entry = workspace.patients.entry
-            n_entered = count_entered(entry, plan.n_patients, months, cutoff)
-            in_experimental, in_control = count_arms(plan, workspace, hypothesis, n_entered, cutoff)
+            n_entered = count_entered(patients.entry, plan.n_patients, months, cutoff)
+            in_experimental, in_control = count_arms(plan, patients, hypothesis, n_entered, cutoff)
         if plan.row_arranges[row]:
-            n_ordered = order_row(plan, seed, trial, workspace, row, n_entered, n_ordered, cutoff)
+            n_ordered = order_row(
+                plan, seed, trial, patients, workspace, row, n_entered, n_ordered, cutoff
+            )
         if plan.row_scans[row]:
             n_sets, n_tied = scan(plan, workspace, hypothesis, cutoff)
         if plan.row_weighs[row]:
@@ -190,7 +232,7 @@ def analyse(
             )
         else:
             analyse_proportions(
-                plan, workspace, statistics, trial_row, row, n_entered, cutoff, status
+                plan, patients, workspace, statistics, trial_row, row, n_entered, cutoff, status
             )
 
 
@@ -221,17 +263,16 @@ def skip_row(statistics: Statistics, trial_row: int, row: int, status: int) -> N
 
 @inlined_kernel
 def count_arms(
-    plan: Plan, workspace: Workspace, hypothesis: int, n_entered: int, cutoff: float
+    plan: Plan, patients: Patients, hypothesis: int, n_entered: int, cutoff: float
 ) -> tuple[int, int]:
     """Patients, events and dropouts of the compared arms, each three counts in one integer."""
-    patients = workspace.patients
     endpoint = plan.hypotheses.endpoint[hypothesis]
     if endpoint < 0:
-        return count_in_arm(plan, workspace, hypothesis, n_entered, cutoff), int(np.int64(0))
+        return count_in_arm(plan, patients, hypothesis, n_entered, cutoff), int(np.int64(0))
     return count_outcomes(
         patients.arm,
-        patients.outcome[endpoint],
-        patients.calendar_end[endpoint],
+        own_row(patients.outcome, endpoint, patients),
+        own_row(patients.calendar_end, endpoint, patients),
         plan.hypotheses.experimental_arm[hypothesis],
         plan.hypotheses.control_arm[hypothesis],
         n_entered,
@@ -272,7 +313,10 @@ def draw_curves(
     last_experimental, last_control = last_follow_up(keys, n, scale, has_control)
     workspace.last_follow_up[0] = last_experimental
     workspace.last_follow_up[1] = last_control
-    return arm_curves(keys, n, scale, plan.curves_until, workspace.both_curves)
+    if has_control:
+        return arm_curves(keys, n, scale, plan.curves_until, workspace.both_curves)
+    curve = workspace.experimental_curve
+    return curve_of_one_arm(keys, n, scale, plan.curves_until, curve), int(np.int64(0))
 
 
 @inlined_kernel
@@ -280,6 +324,7 @@ def order_row(
     plan: Plan,
     seed: np.uint64,
     trial: np.uint64,
+    patients: Patients,
     workspace: Workspace,
     row: int,
     n_entered: int,
@@ -291,22 +336,28 @@ def order_row(
     if plan.row_follows[row]:
         # A duration of response is made of PFS by central review.
         endpoint = max(plan.hypotheses.endpoint[hypothesis], 0)
-        follow_pfs(plan, seed, trial, workspace, endpoint, n_entered, cutoff)
+        follow_pfs(plan, seed, trial, patients, workspace, endpoint, n_entered, cutoff)
     if plan.row_sorts[row]:
         if plan.hypotheses.endpoint[hypothesis] < 0:
-            n_ordered = put_responders_in_order(plan, workspace, hypothesis, n_entered, cutoff)
+            n_ordered = put_responders_in_order(
+                plan, patients, workspace, hypothesis, n_entered, cutoff
+            )
         else:
-            n_ordered = put_in_order(plan, workspace, hypothesis, n_entered, cutoff)
+            n_ordered = put_in_order(plan, patients, workspace, hypothesis, n_entered, cutoff)
     arrange(plan, workspace, hypothesis, n_ordered)
     return n_ordered
 
 
 @inlined_kernel
 def put_in_order(
-    plan: Plan, workspace: Workspace, hypothesis: int, n_entered: int, cutoff: float
+    plan: Plan,
+    patients: Patients,
+    workspace: Workspace,
+    hypothesis: int,
+    n_entered: int,
+    cutoff: float,
 ) -> int:
     """Sort the keys of the patients whom a hypothesis compares; returns how many these are."""
-    patients = workspace.patients
     endpoint = plan.hypotheses.endpoint[hypothesis]
     experimental_arm = plan.hypotheses.experimental_arm[hypothesis]
     control_arm = plan.hypotheses.control_arm[hypothesis]
@@ -315,8 +366,8 @@ def put_in_order(
     if is_pfs and plan.course.schedule.ends_at_scans:
         follow_up_keys(
             workspace.follow_up,
-            patients.calendar_end[endpoint],
-            patients.outcome[endpoint],
+            own_row(patients.calendar_end, endpoint, patients),
+            own_row(patients.outcome, endpoint, patients),
             patients.arm,
             experimental_arm,
             n_entered,
@@ -327,9 +378,9 @@ def put_in_order(
     else:
         build_keys(
             patients.entry,
-            patients.end[endpoint],
-            patients.calendar_end[endpoint],
-            patients.outcome[endpoint],
+            own_row(patients.end, endpoint, patients),
+            own_row(patients.calendar_end, endpoint, patients),
+            own_row(patients.outcome, endpoint, patients),
             patients.arm,
             experimental_arm,
             n_entered,

@@ -102,23 +102,53 @@ def draw_patients(
     schedule: Schedule,
     seed: np.uint64,
     trial: np.uint64,
+    n_trials: int,
+    n_each: int,
+    arm: IntArray,
+    shift: FloatArray,
+    assessable: FloatArray,
+) -> None:
+    """Days by which all visits of each patient are late, and who can be assessed.
+
+    Of ``n_trials`` trials from number ``trial`` on, arrays of (n_trials * n_each,).
+
+    A shift is a whole number of days from minus the arm's to the arm's, all equally likely.
+    ``assessable`` is 0 for who is not evaluable, else infinite.
+    """
+    draw_assessed(seed, trial, n_trials, n_each, shift, assessable)
+    # An arm after the other: what is looked up by patient keeps a loop from vectorising.
+    for group in range(len(schedule.shift)):
+        shift_and_assess(
+            schedule.shift[group],
+            schedule.not_evaluable[group],
+            group,
+            arm,
+            n_trials * n_each,
+            shift,
+            assessable,
+        )
+
+
+@kernel
+def shift_and_assess(
+    most: float,
+    not_evaluable: float,
+    group: int,
     arm: IntArray,
     n: int,
     shift: FloatArray,
     assessable: FloatArray,
 ) -> None:
-    """Days by which all visits of each patient are late, and who can be assessed, each (n,).
-
-    A shift is a whole number of days from minus the arm's to the arm's, all equally likely.
-    ``assessable`` is 0 for who is not evaluable, else infinite.
-    """
-    draw_assessed(seed, trial, n, shift, assessable)
+    """As `draw_patients`, for the patients of one arm, from the words drawn, in place, (n,)."""
     for i in range(n):
-        most = schedule.shift[arm[i]]
+        word = shift[i]
         # Exact: a product of 32 bits and a few, cut to its integer part.
-        shift[i] = float(int(shift[i] * (2.0 * most + 1.0) * TWO_TO_MINUS_32)) - most
+        days = float(int(word * (2.0 * most + 1.0) * TWO_TO_MINUS_32)) - most
+        shift[i] = days if arm[i] == group else word
     for i in range(n):
-        assessable[i] = 0.0 if assessable[i] < schedule.not_evaluable[arm[i]] else np.inf
+        uniform = assessable[i]
+        own = 0.0 if uniform < not_evaluable else np.inf
+        assessable[i] = own if arm[i] == group else uniform
 
 
 @kernel

@@ -19,9 +19,12 @@ from simulate.engine.arrays import (
 from simulate.engine.maxcombo import MaxComboScratch, new_maxcombo_scratch
 from simulate.engine.plan import Plan
 
+# Of a trial with so many patients or more, each pass over them is long enough.
+PATIENTS_AT_ONCE = 600
+
 
 class Workspace(NamedTuple):
-    """Scratch memory for one trial. Sizes in `new_workspace`.
+    """Scratch memory for one trial, or for as many as are made at once. Sizes in `new_workspace`.
 
     ``last_cutoff`` alone is carried from trial to trial: where to begin the search for a look's
     event, which makes it shorter and does not change what it finds. The curves of the two arms are
@@ -64,9 +67,35 @@ class Workspace(NamedTuple):
     last_cutoff: FloatArray
 
 
-def new_workspace(plan: Plan) -> Workspace:
-    """Scratch memory for trials of ``plan``."""
+def can_be_made_at_once(plan: Plan) -> bool:
+    """Whether a pass over patients may be one over those of several trials.
+
+    Not where trials differ in more than their draws, or visits are drawn a patient at a time.
+    """
+    course = plan.course
+    draws_visits = course.is_assessed and not course.schedule.is_common_plan
+    return plan.n_members == 1 and not draws_visits and not course.has_investigator
+
+
+def trials_at_once(plan: Plan) -> int:
+    """How many trials' patients are best made in one pass: several, if the trials are small."""
+    return max(1, PATIENTS_AT_ONCE // plan.n_patients) if can_be_made_at_once(plan) else 1
+
+
+def new_workspace(plan: Plan, n_trials: int = 1) -> Workspace:
+    """Scratch memory for trials of ``plan``, of which ``n_trials`` are made at once.
+
+    See `trials_at_once`; results do not depend on it.
+
+    Raises
+    ------
+    ValueError
+        If several cannot be made at once.
+    """
+    if n_trials > 1 and not can_be_made_at_once(plan):
+        raise ValueError("patients of this trial are made one trial at a time")
     n = plan.n_patients
+    at_once = n_trials * n
 
     def floats(size: int = n) -> FloatArray:
         return aligned((size,)).view(np.float64)
@@ -75,24 +104,25 @@ def new_workspace(plan: Plan) -> Workspace:
         return aligned((size,)).view(np.int64)
 
     def by_endpoint() -> FloatArray:
-        return aligned((plan.course.n_endpoints, n)).view(np.float64)
+        return aligned((plan.course.n_endpoints, at_once)).view(np.float64)
 
     patients = Patients(
-        stratum=integers(),
-        arm=integers(),
-        cell=aligned((n,)),
-        entry=floats(),
-        dropout=floats(),
-        progression=floats(),
-        response=floats(),
-        discontinuation=floats(),
-        shift=floats(),
-        assessable=floats(),
+        stratum=integers(at_once),
+        arm=integers(at_once),
+        cell=aligned((at_once,)),
+        entry=floats(at_once),
+        dropout=floats(at_once),
+        progression=floats(at_once),
+        response=floats(at_once),
+        discontinuation=floats(at_once),
+        shift=floats(at_once),
+        assessable=floats(at_once),
         event=by_endpoint(),
         end=by_endpoint(),
         outcome=by_endpoint().view(np.int64),
         calendar_end=by_endpoint(),
         calendar_event=by_endpoint(),
+        first=0,
     )
     # Branch-free passes write one element past the last they keep.
     rows = whole_lines(n + 1)
@@ -104,16 +134,16 @@ def new_workspace(plan: Plan) -> Workspace:
         both_curves=both_curves,
         experimental_curve=Curve(*(part[:rows] for part in both_curves)),
         control_curve=Curve(*(part[rows:] for part in both_curves)),
-        draw_event=floats(),
-        draw_entry=floats(),
-        draw_dropout=floats(),
-        draw_other=floats(),
-        score_first=floats(),
-        score_second=floats(),
-        score_response=floats(),
+        draw_event=floats(at_once),
+        draw_entry=floats(at_once),
+        draw_dropout=floats(at_once),
+        draw_other=floats(at_once),
+        score_first=floats(at_once),
+        score_second=floats(at_once),
+        score_response=floats(at_once),
         follow_up=floats(),
-        float_scratch=floats(whole_lines(n)),
-        float_scratch_2=floats(whole_lines(n)),
+        float_scratch=floats(whole_lines(at_once)),
+        float_scratch_2=floats(whole_lines(at_once)),
         float_scratch_3=floats(),
         keys=integers(),
         sorted_keys=integers(n + 1),

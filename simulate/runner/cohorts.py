@@ -52,7 +52,10 @@ def made_cohorts(plan: Plan, seed: int, start: int, stop: int) -> Iterator[MadeC
     cutoffs = np.empty(len(plan.first_node) - 1)
     for trial in range(start, stop):
         make_cohort(plan, np.uint64(seed), np.uint64(trial), workspace, cutoffs)
-        patients = Patients(*(_read_only(column) for column in workspace.patients))
+        patients = Patients._make(
+            _read_only(column) if isinstance(column, np.ndarray) else column
+            for column in workspace.patients
+        )
         yield MadeCohort(trial, patients, _read_only(cutoffs))
 
 

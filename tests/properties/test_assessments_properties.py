@@ -78,12 +78,11 @@ def places(draw: st.DrawFn) -> Place:
 def seen_of(arm: ArmSchedule, group: list[Patient], place: Place) -> list[Seen]:
     n = len(group)
     latent = [np.array(times, dtype=np.float64) for times in zip(*group, strict=True)]
-    outs = [np.full(n, np.nan) for _ in Seen._fields]
+    outs = [*latent, np.full(n, np.nan)]
     seed, trial, arms = np.uint64(place.seed), np.uint64(place.trial), np.zeros(n, dtype=np.int64)
-    progression, death, response = latent
     schedule, shift, assessable = new_schedule([arm]), np.zeros(n), np.zeros(n)
-    draw_patients(schedule, seed, trial, arms, n, shift, assessable)
-    observe(schedule, seed, trial, arms, shift, progression, death, response, n, *outs)
+    draw_patients(schedule, seed, trial, 1, n, arms, shift, assessable)
+    observe(schedule, seed, trial, arms, shift, n, *outs)
     for out in (outs[0], outs[2], outs[3]):
         leave_unassessed(assessable, n, out)
     return [Seen(*row) for row in np.array(outs).T.tolist()]
@@ -166,9 +165,9 @@ def called_of(
     n = len(seen)
     seed, trial, arms = np.uint64(place.seed), np.uint64(place.trial), np.zeros(n, dtype=np.int64)
     schedule, shift, assessable = new_schedule([arm]), np.zeros(n), np.zeros(n)
-    draw_patients(schedule, seed, trial, arms, n, shift, assessable)
+    draw_patients(schedule, seed, trial, 1, n, arms, shift, assessable)
     first, second, pfs, response = (np.full(n, np.nan) for _ in range(4))
-    draw_pair(seed, trial, np.uint64(PURPOSE_INVESTIGATOR) << SHIFT_8, n, first, second)
+    draw_pair(seed, trial, 1, np.uint64(PURPOSE_INVESTIGATOR) << SHIFT_8, n, first, second)
     central, death, _, confirmed = (np.array(months) for months in zip(*seen, strict=True))
     common = schedule, new_investigator([reading]), seed, trial, arms, shift
     call_progression(*common, first, central, death, n, pfs)

@@ -59,7 +59,7 @@ def analysed(data: DataSet, stratified: bool, estimate: str) -> tuple[Statistics
     patients.calendar_event[:] = np.where(data.event == 1, data.time, np.inf)
     patients.outcome[:] = np.where(data.event == 1, EVENT, FOLLOWED_TO_END)
     statistics = new_statistics(1, plan)
-    analyse(plan, np.uint64(0), np.uint64(0), workspace, statistics, 0)
+    analyse(plan, np.uint64(0), np.uint64(0), patients, workspace, statistics, 0)
     return statistics, workspace
 
 

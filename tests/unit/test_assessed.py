@@ -130,10 +130,11 @@ def test_every_day_has_the_last_scan_by_then(steps: tuple[tuple[int, int], ...])
 
 def engine_sees(steps: tuple[tuple[int, int], ...], latent: FloatArray) -> FloatArray:
     n = len(latent)
-    never, seen, *others = (np.full(n, np.inf) for _ in range(5))
+    death, response, confirmed = (np.full(n, np.inf) for _ in range(3))
+    seen = latent.copy()
     schedule = new_schedule([ArmSchedule(steps)])
     zeros = np.uint64(0), np.uint64(0), np.zeros(n, dtype=np.int64)
-    assessments.observe(schedule, *zeros, np.zeros(n), latent, never, never, n, seen, *others)
+    assessments.observe(schedule, *zeros, np.zeros(n), n, seen, death, response, confirmed)
     return seen
 
 

@@ -73,7 +73,8 @@ def cohort(scenario: Scenario) -> Cohort:
 def _assert_is_replay(scenario: Scenario, cohort: Cohort) -> None:
     again = replay_trial(scenario, cohort.trial)
     for name, column in again.patients._asdict().items():
-        assert getattr(cohort._made.patients, name).tobytes() == column.tobytes(), name
+        own = getattr(cohort._made.patients, name)
+        assert np.asarray(own).tobytes() == np.asarray(column).tobytes(), name
     for analysis, month in again.cutoffs.items():
         assert np.float64(cohort.cutoff(analysis)).tobytes() == np.float64(month).tobytes()
 

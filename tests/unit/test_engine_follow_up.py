@@ -41,7 +41,7 @@ def follow_up(
     arm, why = np.array(groups, dtype=np.int64), np.array(outcome, dtype=np.int64)
     calendar_end, out = entry + end, np.full(n, np.nan)
     shift, assessable, days, scans = (np.full(n, np.nan) for _ in range(4))
-    draw_patients(schedule, *key, arm, n, shift, assessable)
+    draw_patients(schedule, *key, 1, n, arm, shift, assessable)
     follow_up_times(entry, end, calendar_end, n, cutoff, out)
     back_to_scans(schedule, *key, arm, shift, entry, calendar_end, why, n, cutoff, days, scans, out)
     return out

@@ -232,7 +232,7 @@ def test_one_arm_against_the_twin(arm: ArmSchedule) -> None:
     schedule, group = new_schedule([arm]), np.zeros(n, dtype=np.int64)
     first, second = np.zeros(n), np.zeros(n)
     address = np.uint64(PURPOSE_INVESTIGATOR) << SHIFT_8
-    draw_pair(np.uint64(seed), np.uint64(trial), address, n, first, second)
+    draw_pair(np.uint64(seed), np.uint64(trial), 1, address, n, first, second)
     scans = 56 * rng.integers(1, 7, n)
     # A third dies at the event, others some days after it or never.
     death = np.choose(rng.integers(0, 3, n), [scans, scans + rng.integers(1, 90, n), 10**6])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twins.scanned import Curves, curves_of, scratch
+from twins.scanned import Curves, curves_of, scale_of, scratch, sorted_keys
 from twins.slow_kaplan_meier import slow_survival
 from twins.slow_logrank import Observed
 from twins.slow_rmst import (
@@ -28,6 +28,7 @@ from simulate.engine.kaplan_meier import (
     compare_means,
     compare_survival,
     count_until,
+    curve_of_one_arm,
     is_defined,
     restricted_mean,
     running_products,
@@ -243,6 +244,21 @@ def test_a_curve_up_to_a_month_is_the_beginning_of_the_whole(
         for all_rows, first in zip(curve, beginning, strict=True):
             np.testing.assert_array_equal(first[:rows], all_rows[:rows])
         assert getattr(part, f"last_{arm}") == getattr(whole, f"last_{arm}")
+
+
+@pytest.mark.parametrize("month", [-1.0, 2.5, math.inf])
+@pytest.mark.parametrize(("n", "tied"), CASES)
+def test_the_curve_of_one_arm_alone_is_that_beside_another(
+    n: int, tied: bool, month: float
+) -> None:
+    observed = [patient._replace(is_experimental=E) for patient in sample(8, n, tied)]
+    scale = scale_of(observed)
+    curve = Curve(*(scratch(n + 1) for _ in range(3)))
+    rows = curve_of_one_arm(sorted_keys(observed, scale), n, scale, month, curve)
+    beside = curves_of(observed, month)
+    assert rows == beside.n_experimental
+    for alone, column in zip(curve, beside.experimental, strict=True):
+        np.testing.assert_array_equal(alone[:rows], column[:rows])
 
 
 def test_an_arm_without_patients_has_no_curve() -> None:

@@ -70,7 +70,7 @@ def analysed(observed: Sequence[Observed], ties: str = "efron", ratio: float = 1
         patients.end[0, i] = patients.calendar_end[0, i] = time
         patients.outcome[0, i] = codes.EVENT if is_event else codes.DROPOUT
         patients.calendar_event[0, i] = patients.event[0, i]
-    analyse(plan, np.uint64(0), np.uint64(0), workspace, statistics, 0)
+    analyse(plan, np.uint64(0), np.uint64(0), patients, workspace, statistics, 0)
     return Row(*(getattr(statistics, name)[0, 0].item() for name in Row._fields))
 
 

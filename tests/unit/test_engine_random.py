@@ -75,14 +75,14 @@ def test_uniforms_are_those_of_the_slow_twin() -> None:
 
 def core_draws(seed: int, trial: int, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     event, entry, dropout = np.zeros(n), np.zeros(n), np.zeros(n)
-    engine.draw_core(np.uint64(seed), np.uint64(trial), n, event, entry, dropout)
+    engine.draw_core(np.uint64(seed), np.uint64(trial), 1, n, event, entry, dropout)
     return event, entry, dropout
 
 
 def stratum_draws(seed: int, trial: int, n: int) -> np.ndarray:
     out = np.zeros(n)
     address = np.uint64(engine.PURPOSE_STRATUM) << engine.SHIFT_8
-    engine.draw_uniform(np.uint64(seed), np.uint64(trial), address, n, out)
+    engine.draw_uniform(np.uint64(seed), np.uint64(trial), 1, address, n, out)
     return out
 
 
@@ -111,6 +111,31 @@ def test_draws_are_at_their_addresses(seed: int, trial: int) -> None:
         for block in range(3):
             words = words_at(seed, block, trial, "randomisation", cell)
             assert picks[block] == whole_number(words[0], words[1], n_choices)
+
+
+@pytest.mark.parametrize(
+    ("draw", "n_columns"),
+    [
+        ("draw_core", 3),
+        ("draw_uniform", 1),
+        ("draw_response", 2),
+        ("draw_pair", 2),
+        ("draw_assessed", 2),
+    ],
+)
+def test_several_trials_are_drawn_as_each_alone(draw: str, n_columns: int) -> None:
+    n, n_trials, first = 11, 3, 2**32 - 2
+    addresses = [np.uint64(77)] if draw in ("draw_uniform", "draw_pair") else []
+
+    def drawn(trial: int, how_many: int) -> np.ndarray:
+        columns = [np.full(how_many * n, np.nan) for _ in range(n_columns)]
+        place = (np.uint64(9), np.uint64(trial), how_many)
+        getattr(engine, draw)(*place, *addresses, n, *columns)
+        return np.array(columns)
+
+    alone = [drawn(first + t, 1) for t in range(n_trials)]
+    np.testing.assert_array_equal(drawn(first, n_trials), np.concatenate(alone, axis=1))
+    assert len(np.unique(alone)) == np.size(alone)
 
 
 def test_no_two_draws_share_an_address() -> None:

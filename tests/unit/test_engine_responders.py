@@ -168,14 +168,14 @@ def test_disease_control_against_the_twin(arm: ArmSchedule) -> None:
     n, key = 100, (np.uint64(2**40 + 3), np.uint64(2**33 + 7))
     rng = np.random.default_rng(5)
     progression = np.where(rng.random(n) < 0.2, NEVER, rng.exponential(3.0, n))
-    death, never = rng.exponential(9.0, n), np.full(n, NEVER)
+    death = rng.exponential(9.0, n)
     if arm.steps[0][1] > 1000:
         progression, death = progression * 500.0, death * 500.0
     schedule, arms = new_schedule([arm]), np.zeros(n, dtype=np.int64)
     shift, assessable, out = (np.full(n, np.nan) for _ in range(3))
-    outs = [np.full(n, np.nan) for _ in range(4)]
-    draw_patients(schedule, *key, arms, n, shift, assessable)
-    observe(schedule, *key, arms, shift, progression, death, never, n, *outs)
+    outs = [progression.copy(), death.copy(), np.full(n, NEVER), np.full(n, np.nan)]
+    draw_patients(schedule, *key, 1, n, arms, shift, assessable)
+    observe(schedule, *key, arms, shift, n, *outs)
     see_control(schedule, *key, arms, shift, outs[0], n, out)
     for i in range(n):
         place = Place(2**40 + 3, 2**33 + 7, i)

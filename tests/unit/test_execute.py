@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
-from twins.feature_scenarios import events, feature_scenario
+from twins.feature_scenarios import FEATURES, events, feature_scenario
 
 from simulate.engine.plan import Plan
-from simulate.engine.statistics import Statistics
-from simulate.engine.workspace import new_workspace
-from simulate.runner.execute import BLOCK_TRIALS, CALL_TRIALS, Block, blocks_of, simulate_block
+from simulate.engine.statistics import Statistics, new_statistics
+from simulate.engine.trial import simulate_trials
+from simulate.engine.workspace import can_be_made_at_once, new_workspace, trials_at_once
+from simulate.runner.execute import BLOCK_TRIALS, CALL_PATIENTS, Block, blocks_of, simulate_block
 from simulate.runner.pack import pack
 
 SEED = 5
@@ -54,10 +56,46 @@ def test_another_seed_gives_other_trials(small_plan: Plan) -> None:
     assert one.cutoff.tobytes() != other.cutoff.tobytes()
 
 
-def test_a_block_is_simulated_a_call_at_a_time(small_plan: Plan) -> None:
+def test_a_block_is_simulated_a_call_at_a_time() -> None:
     heard: list[int] = []
-    simulate_block(small_plan, SEED, Block(500, 500 + 2 * CALL_TRIALS + 1), heard.append)
-    assert heard == [CALL_TRIALS, CALL_TRIALS, 1]
+    trials = CALL_PATIENTS // 1_000
+    simulate_block(
+        pack(feature_scenario("plain", 1_000)), SEED, Block(500, 501 + 2 * trials), heard.append
+    )
+    assert heard == [trials, trials, 1]
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_how_many_trials_are_made_at_once_does_not_matter(name: str) -> None:
+    scenario = feature_scenario(name)
+    plan = pack(scenario)
+    seed, n_trials = np.uint64(scenario.simulation.seed), 23
+
+    def simulated(at_once: int) -> Statistics:
+        statistics = new_statistics(n_trials, plan)
+        workspace = new_workspace(plan, at_once)
+        simulate_trials(plan, seed, 0, n_trials, workspace, statistics, 0)
+        return statistics
+
+    if not can_be_made_at_once(plan):
+        assert trials_at_once(plan) == 1
+        with pytest.raises(ValueError, match="one trial at a time"):
+            simulated(2)
+        return
+    one_by_one = simulated(1)
+    for at_once in (2, 7):
+        several = simulated(at_once)
+        for field in Statistics._fields:
+            expected = getattr(one_by_one, field).tobytes()
+            assert getattr(several, field).tobytes() == expected, (field, at_once)
+
+
+def test_small_trials_are_made_several_at_once() -> None:
+    found = [trials_at_once(pack(feature_scenario("plain", n))) for n in (60, 72, 300, 301, 5000)]
+    assert found == [10, 8, 2, 1, 1]
+    can = [can_be_made_at_once(pack(feature_scenario(name))) for name in FEATURES]
+    assert True in can
+    assert False in can
 
 
 def test_scratch_memory_begins_at_cache_lines() -> None:

@@ -53,7 +53,7 @@ def member_strata(scenario: Scenario) -> dict[tuple[str, str], IntArray]:
     for arm, endpoint in uncertain_tables(scenario):
         address = np.uint64((arms.index(arm) << ARM_SHIFT) | TIMES.index(endpoint))
         uniforms = np.empty(n)
-        draw_uniform(seed, NO_TRIAL, address, n, uniforms)
+        draw_uniform(seed, NO_TRIAL, 1, address, n, uniforms)
         strata = np.empty(n, dtype=np.int64)
         strata[np.argsort(uniforms, kind="stable")] = np.arange(n)
         found[arm, endpoint] = strata
