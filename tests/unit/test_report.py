@@ -244,15 +244,18 @@ def test_hypotheses_and_stopping_in_words() -> None:
 # Text
 
 
+@pytest.mark.parametrize(
+    "width",
+    [60, pytest.param(80, marks=pytest.mark.slow), pytest.param(140, marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("name", FEATURES)
-def test_every_scenario_can_be_printed_at_every_width(name: str) -> None:
+def test_every_scenario_can_be_printed_at_every_width(name: str, width: int) -> None:
     result = result_of(name, 30)
-    for width in (60, 80, 140):
-        for text in (checked(result.scenario, width), printed(result, width)):
-            assert "…" not in text
-            assert "nan" not in text
-            table_lines = [line for line in text.splitlines() if "─" in line]
-            assert all(len(line) <= width for line in table_lines)
+    for text in (checked(result.scenario, width), printed(result, width)):
+        assert "…" not in text
+        assert "nan" not in text
+        table_lines = [line for line in text.splitlines() if "─" in line]
+        assert all(len(line) <= width for line in table_lines)
 
 
 def cells_after(text: str, label: str) -> list[str]:

@@ -264,7 +264,13 @@ def test_ticks_are_round_months_or_years(
     np.testing.assert_allclose(axes.get_xticks(), ticks, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", FEATURES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if number % 3 else [])
+        for number, name in enumerate(FEATURES)
+    ],
+)
 def test_every_trial_can_be_drawn(name: str, tmp_path: Path) -> None:
     scenario = feature_scenario(name)
     trial = replay_trial(scenario, 1)
