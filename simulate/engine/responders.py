@@ -181,7 +181,10 @@ def keep_responders(
     cutoff: float,
     keys: IntArray,
 ) -> int:
-    """Move the keys of an arm's responders to the front of ``keys``; returns how many they are."""
+    """Move the keys of an arm's responders to the front of ``keys``; returns how many they are.
+
+    ``confirmed``, ``arm`` and ``keys`` (n_entered,); calendar months from which responses count.
+    """
     place = np.uint64(0)
     for i in range(n_entered):
         # Written for the others, too, and then overwritten: cheaper than a branch.

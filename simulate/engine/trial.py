@@ -74,7 +74,7 @@ def simulate_trials(
     start, stop : int
         Range of trial numbers; each trial depends on nothing but the plan, the seed and its number.
     workspace : Workspace
-        Scratch memory made for this plan.
+        Scratch memory made for this plan; as many trials are made at once as it has room for.
     statistics : Statistics
         Filled at ``[first_row : first_row + stop - start]``.
     first_row : int
@@ -144,7 +144,7 @@ def make_patients(
 def assign_arms(
     plan: Plan, seed: np.uint64, trial: np.uint64, n_trials: int, workspace: Workspace
 ) -> None:
-    """Randomise the patients of each trial."""
+    """Randomise the patients of ``n_trials`` trials, each by blocks of its own."""
     for t in range(n_trials):
         own = patients_of_trial(workspace.patients, t, plan.n_patients)
         number = trial + np.uint64(t)
